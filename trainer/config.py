@@ -1,0 +1,206 @@
+"""Named configurations: what a network is and how it is trained.
+
+A variant is ``dataclasses.replace(RED_PAPER, ...)``; there are no globals to set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from trainer.errors import RedError
+
+
+class ConfigError(RedError):
+    """A configuration that doesn't exist or can't be."""
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The shape of a RED-Net.
+
+    Attributes
+    ----------
+    n_landmarks : int
+        L: 68 or 7.
+    width : float
+        Multiplies every number of channels; 1 is the paper's network.
+    steps : int
+        K, spatial steps.
+    squares : tuple of int
+        Side in pixels of the label-map squares fed to step k (the last repeats).
+    batch_norm : bool
+        Whether convolutions are followed by batch norm.
+    n_identities : int
+        N, people f_CLS tells apart; 0 leaves f_CLS out.
+    temporal : {"none", "replace", "add"}
+        f_tRNN: absent; C_pe' replaces C_pe (the paper); C_pe' is added to C_pe.
+    regression_to_maps : bool
+        Whether f_REG's loss flows on into the response maps (the paper).
+    dropout : float
+        Of f_CLS and f_REG's last layers.
+    regression_dropout : float or None
+        That of f_REG where it differs.
+    combine : float
+        Weight of f_REG in the final landmarks; the response maps have the rest.
+    """
+
+    n_landmarks: int = 68
+    width: float = 1.0
+    steps: int = 3
+    squares: tuple[int, ...] = (7, 5, 3)
+    batch_norm: bool = True
+    n_identities: int = 0
+    temporal: str = "none"
+    regression_to_maps: bool = True
+    dropout: float = 0.4
+    regression_dropout: float | None = None
+    combine: float = 0.0
+
+    def channels(self, paper: int) -> int:
+        """The number of channels at this width for ``paper`` channels at width 1."""
+        return max(4, int(round(paper * self.width / 4)) * 4)
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """One of the three training stages (paper, section 4.2)."""
+
+    epochs: float
+    batch: int
+    learning_rate: float
+    identity_weight: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a network learns.
+
+    Attributes
+    ----------
+    stages : tuple of StageConfig
+        Stages 1, 2, 3. A batch of stage 3 counts clips.
+    optimizer : {"sgd", "adamw"}
+    schedule : {"step", "constant-linear"}
+        ``step``: times ``decay`` every ``decay_epochs``. ``constant-linear``: a short
+        warm-up, constant, then a linear fall to 0 over the last ``decay_part``.
+    variants : int
+        Augmented copies of a still that make up one epoch.
+    every_step : bool
+        Whether each update trains all K steps (the paper) or one drawn step, the
+        steps before it being run without gradient.
+    background_weight, expectation_weight, regression_weight : float
+        Of the response map's background pixels; of the distance between the map's
+        expectation and the landmark; of f_REG's loss.
+    tracked_starts : float
+        Part of the stills that start from perturbed true landmarks, as in tracking,
+        and not from the mean shape.
+    clip_frames : int
+        T, frames of a clip.
+    """
+
+    stages: tuple[StageConfig, StageConfig, StageConfig]
+    optimizer: str = "sgd"
+    schedule: str = "step"
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    decay: float = 0.8
+    decay_epochs: float = 10.0
+    decay_part: float = 0.3
+    average: float = 0.0
+    variants: int = 10
+    every_step: bool = True
+    background_weight: float = 0.1
+    expectation_weight: float = 0.0
+    regression_weight: float = 1.0
+    tracked_starts: float = 0.0
+    strong_augmentation: bool = False
+    clip_frames: int = 10
+    clips_per_video: int = 100
+
+
+@dataclass(frozen=True)
+class RedConfig:
+    """A named network with its way of training."""
+
+    name: str
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    train: TrainConfig = field(
+        default_factory=lambda: TrainConfig(
+            stages=(
+                StageConfig(epochs=30, batch=32, learning_rate=0.01),
+                StageConfig(epochs=20, batch=32, learning_rate=0.01, identity_weight=1.0),
+                StageConfig(epochs=50, batch=5, learning_rate=0.01, identity_weight=1.0),
+            )
+        )
+    )
+
+
+RED_PAPER = RedConfig("red-paper", NetworkConfig(temporal="replace"))
+"""The paper to the letter: full width, SGD 0.9 / 0.01 / x0.8 per 10 epochs, 30 + 20 + 50 epochs."""
+
+RED_LITE = RedConfig(
+    "red-lite",
+    NetworkConfig(
+        width=0.25, temporal="add", regression_to_maps=False, regression_dropout=0.1
+    ),
+    TrainConfig(
+        stages=(
+            StageConfig(epochs=1.7, batch=24, learning_rate=2e-3),
+            StageConfig(epochs=0.5, batch=24, learning_rate=7e-4, identity_weight=0.1),
+            StageConfig(epochs=0.2, batch=5, learning_rate=4e-4, identity_weight=0.1),
+        ),
+        optimizer="adamw",
+        schedule="constant-linear",
+        weight_decay=0.01,
+        average=0.998,
+        every_step=False,
+        expectation_weight=0.1,
+        regression_weight=0.1,
+        tracked_starts=0.3,
+        strong_augmentation=True,
+        clips_per_video=10,
+    ),
+)
+"""The one that ships: a quarter of the width, for 30 frames a second on two CPU cores."""
+
+CONFIGS = {config.name: config for config in (RED_PAPER, RED_LITE)}
+
+
+def config_for(name: str) -> RedConfig:
+    """The configuration called ``name``.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    try:
+        return CONFIGS[name]
+    except KeyError:
+        raise ConfigError(
+            f"no configuration is called '{name}'; choose one of {', '.join(sorted(CONFIGS))}"
+        ) from None
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A configuration as plain values, for a model file's header."""
+    return asdict(config)
+
+
+def network_from_dict(values: dict[str, Any]) -> NetworkConfig:
+    """The network configuration of a model file's header.
+
+    Raises
+    ------
+    ConfigError
+        If a value is unknown to this version.
+    """
+    values = {**values, "squares": tuple(values.get("squares", NetworkConfig.squares))}
+    try:
+        return NetworkConfig(**values)
+    except TypeError as error:
+        raise ConfigError(
+            f"the model file's network configuration isn't understood ({error}); "
+            "it was made by a newer version: update napari-red"
+        ) from error

@@ -1,0 +1,1 @@
+"""Reading what people publish: stills, videos, annotation files."""

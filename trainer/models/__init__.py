@@ -1,0 +1,1 @@
+"""RED-Net and its modules, named as in the paper."""
