@@ -102,21 +102,18 @@ class _SquaredMoments(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, probability: Tensor, basis: Tensor) -> Tensor:
-        """(B, L, P) maps and a (P, 3) float32 basis (1, x, y) to (B, L, 3)."""
-        ctx.save_for_backward(probability, basis)
-        out = torch.empty(*probability.shape[:2], 3, device=probability.device)
-        for i, maps in enumerate(probability):
-            out[i] = maps.float().square() @ basis
-        return out
+    def forward(ctx: Any, maps: Tensor, basis: Tensor) -> Tensor:
+        """(B, P, C) maps and a (P, 3) float32 basis (1, x, y) to (B, C, 3)."""
+        ctx.save_for_backward(maps, basis)
+        return torch.stack([one.float().square_().T @ basis for one in maps])
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
-        """Gradient with respect to ``probability``."""
-        probability, basis = ctx.saved_tensors
-        out = torch.empty_like(probability)
-        for i, maps in enumerate(probability):
-            out[i] = (grad[i] @ basis.T).mul_(2).mul_(maps.float()).to(out.dtype)
+        """Gradient with respect to ``maps``."""
+        maps, basis = ctx.saved_tensors
+        out = torch.empty_like(maps)
+        for i, one in enumerate(maps):
+            out[i] = (basis @ grad[i].T).mul_(2).mul_(one)
         return out, None
 
 
@@ -142,12 +139,16 @@ def expected_positions(probability: Tensor) -> tuple[Tensor, Tensor]:
         middle = (size - 1) / 2
         y, x = torch.meshgrid(axis - middle, axis - middle, indexing="ij")
         basis = torch.stack([torch.ones_like(x), x, y], dim=-1).view(-1, 3)
-        moments = _SquaredMoments.apply(probability[:, 1:].flatten(2), basis)
+        moments = _SquaredMoments.apply(probability.permute(0, 2, 3, 1).flatten(1, 2), basis)[:, 1:]
         mass = moments[..., 0]
         # The small constant pulls a landmark without any support to the middle.
         return moments[..., 1:] / (mass[..., None] + 1e-6) + middle, mass
 
 
 def soft_maps(logits: Tensor) -> Tensor:
-    """Soft-max over the channels of (B, L + 1, S, S), in the maps' own precision."""
-    return F.softmax(logits.permute(0, 2, 3, 1), dim=-1).permute(0, 3, 1, 2)
+    """Soft-max over the channels of (B, L + 1, S, S), in the maps' own precision.
+
+    Over the last axis of the channels-last memory it is twice as fast as over axis 1.
+    """
+    with torch.autocast(logits.device.type, enabled=False):
+        return F.softmax(logits.permute(0, 2, 3, 1), dim=-1).permute(0, 3, 1, 2)

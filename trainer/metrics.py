@@ -1,0 +1,102 @@
+"""Errors of landmarks against the truth (paper, section 5.1).
+
+NME here is always the mean point-to-point distance divided by the distance of the
+outer eye corners, in per cent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from trainer.geometry import FaceBox
+from trainer.scheme import LandmarkScheme, scheme_for
+
+FAILURE = 10.0
+"""An error above this many per cent is a failure; the AUC's upper end too."""
+
+MIN_IOU = 0.3
+"""A detected face counts as the true one if their boxes overlap at least this much."""
+
+
+def interocular(landmarks: np.ndarray) -> np.ndarray:
+    """Distance of the outer eye corners: (..., L, 2) xy to (...) in pixels."""
+    first, second = scheme_for(landmarks.shape[-2]).eye_corners
+    return np.linalg.norm(landmarks[..., first, :] - landmarks[..., second, :], axis=-1)
+
+
+def point_errors(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Each landmark's distance in per cent of the interocular distance, NaN if unlabelled.
+
+    (..., L, 2) and (..., L, 2), xy in pixels, to (..., L).
+    """
+    distance = np.linalg.norm(predicted - truth, axis=-1)
+    return 100 * distance / interocular(truth)[..., None]
+
+
+def nme(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Interocular NME in per cent: (..., L, 2) twice to (...); unlabelled landmarks left out."""
+    return np.nanmean(point_errors(predicted, truth), axis=-1)
+
+
+def failure_rate(errors: np.ndarray, misses: int = 0) -> float:
+    """Per cent of faces with an error above 10 %, ``misses`` not found counted as failures."""
+    total = len(errors) + misses
+    return 100 * (float(np.sum(errors > FAILURE)) + misses) / total if total else float("nan")
+
+
+def auc(errors: np.ndarray, misses: int = 0) -> float:
+    """Area under the cumulative error curve up to 10 %, 0 … 1; a miss adds nothing.
+
+    The exact integral of the empirical curve: a face with error e adds (10 - e) / 10.
+    """
+    total = len(errors) + misses
+    gained = np.clip(1 - np.asarray(errors) / FAILURE, 0, None).sum()
+    return float(gained / total) if total else float("nan")
+
+
+def group_errors(
+    predicted: np.ndarray, truth: np.ndarray, scheme: LandmarkScheme
+) -> dict[str, float]:
+    """Mean error in per cent by facial part, over (N, L, 2) faces."""
+    errors = point_errors(predicted, truth)
+    return {
+        group: float(np.nanmean(errors[:, list(indices)]))
+        for group, indices in scheme.groups.items()
+    }
+
+
+def matches(found: FaceBox, true: FaceBox) -> bool:
+    """Whether a found face is the true one: IoU of the boxes of at least 0.3."""
+    return found.iou(true) >= MIN_IOU
+
+
+def bootstrap_interval(
+    values: np.ndarray,
+    groups: list[str],
+    statistic: Callable[[np.ndarray], float] = np.mean,
+    *,
+    level: float = 0.95,
+    rounds: int = 1000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """A bootstrap interval that draws whole groups (people, photos), not single faces.
+
+    Parameters
+    ----------
+    values : (N,) array
+    groups : N names; faces of one group stay together, since they aren't independent
+    statistic : function of the drawn values
+    """
+    rng = np.random.default_rng(seed)
+    order: dict[str, list[int]] = {}
+    for index, group in enumerate(groups):
+        order.setdefault(group, []).append(index)
+    members = [np.array(indices) for indices in order.values()]
+    drawn = []
+    for _ in range(rounds):
+        chosen = rng.integers(0, len(members), len(members))
+        drawn.append(statistic(values[np.concatenate([members[c] for c in chosen])]))
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
