@@ -41,8 +41,8 @@ install_packages() {
     return 1
   fi
   say "installing system packages: $*"
-  as_root apt-get -qq update || say "apt-get update failed; trying with the lists at hand"
-  as_root apt-get -qq install -y --no-install-recommends "$@" >/dev/null
+  as_root apt-get -qq update >&2 || say "apt-get update failed; trying with the lists at hand"
+  as_root apt-get -qq install -y --no-install-recommends "$@" >/dev/null  # stdout is choose_python's answer
 }
 
 is_installed() {  # newer releases call some libraries NAMEt64
