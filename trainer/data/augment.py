@@ -1,0 +1,158 @@
+"""Varying faces: placement in the crop, light, sharpness, occlusion (paper, section 4.2)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from trainer.data.faces import PATCH_SIZE
+from trainer.geometry import CROP_SIZE
+from trainer.scheme import LandmarkScheme
+
+
+@dataclass
+class Placement:
+    """How each of B faces lies in its crop.
+
+    ``angle`` (radians, clockwise as seen), ``scale`` and ``shift`` (crop pixels) move the
+    upright, centred face; ``flip`` mirrors it first. Shapes (B,), (B,), (B, 2), (B,).
+    """
+
+    angle: Tensor
+    scale: Tensor
+    shift: Tensor
+    flip: Tensor
+
+    def matrices(self) -> Tensor:
+        """(B, 2, 2) linear parts of the map from centred patch to centred crop pixels."""
+        c, s = self.angle.cos() * self.scale, self.angle.sin() * self.scale
+        mirror = torch.where(self.flip, -1.0, 1.0)
+        return torch.stack(
+            [torch.stack([c * mirror, -s], -1), torch.stack([s * mirror, c], -1)], -2
+        )
+
+
+def seeded(*numbers: int) -> torch.Generator:
+    """A generator that depends on these numbers alone, so that any step can be repeated."""
+    state = np.random.SeedSequence(numbers).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(state[0]) >> 1)
+
+
+def uniform(rng: torch.Generator, low: float, high: float, *shape: int) -> Tensor:
+    """Uniform random numbers, float32."""
+    return torch.rand(*shape, generator=rng) * (high - low) + low
+
+
+def normal(rng: torch.Generator, spread: float, *shape: int) -> Tensor:
+    """Normal random numbers cut off at three standard deviations, float32."""
+    return (torch.randn(*shape, generator=rng) * spread).clamp(-3 * spread, 3 * spread)
+
+
+def paper_placement(rng: torch.Generator, n: int) -> Placement:
+    """Scale 0.9-1.1, rotation within 15 degrees, shift within 7 px, flip."""
+    return Placement(
+        angle=uniform(rng, -1, 1, n) * math.radians(15),
+        scale=uniform(rng, 0.9, 1.1, n),
+        shift=uniform(rng, -7, 7, n, 2),
+        flip=torch.rand(n, generator=rng) < 0.5,
+    )
+
+
+def strong_placement(rng: torch.Generator, n: int) -> Placement:
+    """What detectors' boxes and tilted heads ask for: more rotation, normal shift and scale."""
+    return Placement(
+        angle=normal(rng, math.radians(13), n),
+        scale=normal(rng, 0.1, n).exp(),
+        shift=normal(rng, 5.5, n, 2),
+        flip=torch.rand(n, generator=rng) < 0.5,
+    )
+
+
+def place(
+    patches: Tensor, landmarks: Tensor, placement: Placement, scheme: LandmarkScheme
+) -> tuple[Tensor, Tensor]:
+    """Cut crops out of patches.
+
+    Parameters
+    ----------
+    patches : (B, 192, 192, 3) uint8
+    landmarks : (B, L, 2) xy in patch pixels
+    placement : of each face
+    scheme : knows how landmarks swap in a mirror
+
+    Returns
+    -------
+    crops : (B, 3, 128, 128) float32, 0 … 255
+    landmarks : (B, L, 2) xy in crop pixels
+    """
+    matrix = placement.matrices()
+    middle_patch, middle_crop = (PATCH_SIZE - 1) / 2, (CROP_SIZE - 1) / 2
+    axis = torch.arange(CROP_SIZE, dtype=torch.float32) - middle_crop
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    target = torch.stack([x, y], dim=-1).view(1, -1, 2) - placement.shift[:, None]
+    source = target @ torch.linalg.inv(matrix).transpose(1, 2)
+    # grid_sample's -1 … 1 spans the outer pixel edges when corners aren't aligned.
+    grid = (source * (2 / PATCH_SIZE)).view(-1, CROP_SIZE, CROP_SIZE, 2)
+    crops = F.grid_sample(
+        patches.permute(0, 3, 1, 2).float(), grid, padding_mode="border", align_corners=False
+    )
+    moved = (landmarks - middle_patch) @ matrix.transpose(1, 2)
+    moved = moved + placement.shift[:, None] + middle_crop
+    mirrored = moved[:, list(scheme.flip)]
+    return crops, torch.where(placement.flip[:, None, None], mirrored, moved)
+
+
+def degrade(crops: Tensor, rng: torch.Generator) -> Tensor:
+    """Light, colour, sharpness, noise and occluders, each on some of the crops.
+
+    ``crops`` is (B, 3, S, S) float32 0 … 255; returns the same shape and range.
+    """
+    n, _, size, _ = crops.shape
+    contrast = uniform(rng, 0.6, 1.4, n, 1, 1, 1)
+    light = uniform(rng, -35, 35, n, 1, 1, 1)
+    tint = uniform(rng, 0.88, 1.12, n, 3, 1, 1)
+    mean = crops.mean(dim=(1, 2, 3), keepdim=True)
+    out = ((crops - mean) * contrast + mean + light) * tint
+    grey = torch.rand(n, 1, 1, 1, generator=rng) < 0.15
+    out = torch.where(grey, out.mean(dim=1, keepdim=True), out)
+    for i in (torch.rand(n, generator=rng) < 0.3).nonzero()[:, 0]:
+        small = int(uniform(rng, 0.22, 0.7, 1) * size)
+        shrunk = F.interpolate(out[i : i + 1], size=small, mode="area")
+        out[i] = F.interpolate(shrunk, size=size, mode="bilinear", align_corners=False)[0]
+    noisy = (torch.rand(n, 1, 1, 1, generator=rng) < 0.25) * uniform(rng, 2, 14, n, 1, 1, 1)
+    out = out + torch.randn(crops.shape, generator=rng) * noisy
+    for i in (torch.rand(n, generator=rng) < 0.25).nonzero()[:, 0]:
+        occlude(out[i], rng, crops[int(torch.randint(n, (1,), generator=rng))])
+    return out.clamp_(0, 255)
+
+
+def occlude(crop: Tensor, rng: torch.Generator, other: Tensor) -> None:
+    """Cover a random rectangle of a (3, S, S) crop, in place, with one colour or another crop."""
+    size = crop.shape[-1]
+    h, w = (int(v) for v in uniform(rng, 0.12, 0.42, 2) * size)
+    y, x = int(uniform(rng, 0, size - h, 1)), int(uniform(rng, 0, size - w, 1))
+    if torch.rand((), generator=rng) < 0.5:
+        crop[:, y : y + h, x : x + w] = uniform(rng, 0, 255, 3, 1, 1)
+    else:
+        v, u = int(uniform(rng, 0, size - h, 1)), int(uniform(rng, 0, size - w, 1))
+        crop[:, y : y + h, x : x + w] = other[:, v : v + h, u : u + w].clone()
+
+
+def perturb(landmarks: Tensor, rng: torch.Generator, amount: float = 1.0) -> Tensor:
+    """Landmarks as the last frame would have left them: moved, turned, scaled, each a bit off.
+
+    (B, L, 2) xy in crop pixels to the same; ``amount`` scales all of it.
+    """
+    n, n_landmarks = landmarks.shape[:2]
+    centre = landmarks.nanmean(dim=1, keepdim=True)
+    angle, scale = normal(rng, 0.05 * amount, n), normal(rng, 0.04 * amount, n).exp()
+    c, s = angle.cos() * scale, angle.sin() * scale
+    turn = torch.stack([torch.stack([c, -s], -1), torch.stack([s, c], -1)], -2)
+    moved = (landmarks - centre) @ turn.transpose(1, 2) + centre
+    moved = moved + normal(rng, 2.5 * amount, n, 1, 2)
+    return moved + normal(rng, 1.0 * amount, n, n_landmarks, 2)
