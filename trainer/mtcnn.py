@@ -108,7 +108,7 @@ class Mtcnn:
             xy of both eyes, nose tip, both mouth corners, the eye on the image's
             left side first.
         """
-        windows = self._propose(image, min_face or self.settings.min_face)
+        windows = self._propose(image, self.settings.min_face if min_face is None else min_face)
         windows = self._refined(image, windows)
         return self._final(image, windows)
 

@@ -67,8 +67,8 @@ def strong_placement(rng: torch.Generator, n: int) -> Placement:
     """What detectors' boxes and tilted heads ask for: more rotation, normal shift and scale."""
     return Placement(
         angle=normal(rng, math.radians(13), n),
-        scale=normal(rng, 0.1, n).exp(),
-        shift=normal(rng, 5.5, n, 2),
+        scale=normal(rng, 0.08, n).exp(),
+        shift=normal(rng, 4.5, n, 2),
         flip=torch.rand(n, generator=rng) < 0.5,
     )
 

@@ -86,8 +86,9 @@ class RedNet(nn.Module):
         *,
         state: TemporalState | None = None,
         advance: bool = False,
+        frames: int = 1,
     ) -> StepOutput:
-        """Spatial step ``k`` (0-based) of one frame.
+        """Spatial step ``k`` (0-based).
 
         Parameters
         ----------
@@ -99,6 +100,8 @@ class RedNet(nn.Module):
             The LSTM's state after the frame before; None is the start of a video.
         advance : bool
             Whether f_tRNN is run; it is once per frame, so at one of the K steps.
+        frames : int
+            T: the batch holds the faces of T frames, those of the first frame first.
         """
         squares = self.config.squares
         z = label_map(start, squares[min(k, len(squares) - 1)], images.shape[-1])
@@ -108,7 +111,7 @@ class RedNet(nn.Module):
         half = code.shape[1] // 2
         c_id, c_pe = code[:, :half], code[:, half:]
         if advance and self.temporal is not None:
-            c_pe, state = self.temporal(c_pe, state)
+            c_pe, state = self.temporal(c_pe, state, frames)
             code = torch.cat([c_id, c_pe], dim=1)
         logits = self.decoder(code, indices)
         return StepOutput(logits, soft_maps(logits), c_id, conv2_2, conv4_3, state)

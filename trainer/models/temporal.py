@@ -45,14 +45,29 @@ class Temporal(nn.Module):
         zeros = torch.zeros(batch, self.width, device=device)
         return TemporalState(zeros, zeros)
 
-    def forward(self, c_pe: Tensor, state: TemporalState | None) -> tuple[Tensor, TemporalState]:
-        """C_pe (B, 256, 4, 4) of one frame to C_pe' of the same shape, and the next state."""
+    def forward(
+        self, c_pe: Tensor, state: TemporalState | None, frames: int = 1
+    ) -> tuple[Tensor, TemporalState]:
+        """C_pe to C_pe' of the same shape, and the state after the last frame.
+
+        Parameters
+        ----------
+        c_pe : (frames * B, 256, 4, 4), the B faces of the first frame first
+        state : of the frame before; None is the start of a video
+        frames : int
+            T; one call over T frames equals T calls that hand the state on.
+        """
         pooled, where = pool(c_pe, 4)
+        sequence = pooled.flatten(1).float().view(frames, -1, self.width)
         if state is None:
-            state = self.initial_state(len(c_pe), c_pe.device)
+            state = self.initial_state(sequence.shape[1], c_pe.device)
+        hidden, cell = state.hidden, state.cell
+        outputs = []
         with torch.autocast(c_pe.device.type, enabled=False):
-            hidden, cell = self.cell(pooled.flatten(1).float(), (state.hidden, state.cell))
-        out = unpool(hidden.to(c_pe.dtype).view_as(pooled), where, 4)
+            for x in sequence:
+                hidden, cell = self.cell(x, (hidden, cell))
+                outputs.append(hidden)
+        out = unpool(torch.cat(outputs).to(c_pe.dtype).view_as(pooled), where, 4)
         if self.mode == "add":
             out = c_pe + out
         return out, TemporalState(hidden, cell)

@@ -1,0 +1,164 @@
+"""Model files: safetensors with a JSON header. Loading one never runs code."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from trainer.config import network_from_dict, to_dict
+from trainer.errors import RedError
+from trainer.models.rednet import RedNet
+
+FORMAT = "napari-red model 1"
+WEIGHTS_FOLDER = Path(__file__).parent / "weights"
+
+
+class ModelError(RedError):
+    """A model file that can't be found, read or used."""
+
+
+@dataclass
+class LoadedModel:
+    """A network ready to align, and how it came to be.
+
+    ``info`` holds ``network`` (its configuration), ``config``, ``stage``, ``data``,
+    ``metrics``, ``parent`` as far as the file says.
+    """
+
+    model: RedNet
+    info: dict[str, Any]
+    name: str
+
+
+def available_models() -> list[str]:
+    """Names of the models that ship with the package."""
+    return sorted(path.stem for path in WEIGHTS_FOLDER.glob("*.safetensors"))
+
+
+def save_tensors(path: str | Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
+    """Write tensors and a JSON header, completely or not at all.
+
+    Raises
+    ------
+    ModelError
+        If the file can't be written.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.partial")
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(plain, partial, {"format": FORMAT, "header": json.dumps(header)})
+        os.replace(partial, path)
+    except OSError as error:
+        raise ModelError(
+            f"{path}: can't be written ({error.strerror}); choose a folder you may write to"
+        ) from error
+
+
+def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what :func:`save_tensors` wrote.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, damaged, or not one of ours.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"{path}: no such model file; check the path")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        header = json.loads(metadata.get("header", "null"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"{path}: isn't a readable model file ({error}); copy it again") from error
+    if metadata.get("format") != FORMAT or not isinstance(header, dict):
+        raise ModelError(
+            f"{path}: a safetensors file, but not a napari-red model; choose another file"
+        )
+    return tensors, header
+
+
+def save_model(path: str | Path, model: RedNet, info: dict[str, Any] | None = None) -> None:
+    """Write a model file. ``info`` (JSON values) says how the model came to be.
+
+    Weights are stored as float16, batch-norm statistics and the mean shape as float32.
+    """
+    tensors = {}
+    for name, tensor in model.state_dict().items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        exact = name.endswith(("running_mean", "running_var")) or name == "mean_shape"
+        tensors[name] = tensor.float() if exact else tensor.half()
+    save_tensors(path, tensors, {**(info or {}), "network": to_dict(model.config)})
+
+
+def load_model(name_or_path: str | Path = "red-lite", device: str | torch.device = "cpu",
+               *, n_landmarks: int | None = None) -> LoadedModel:
+    """Open a model by the name of one that ships, or by path.
+
+    Parameters
+    ----------
+    name_or_path : "red-lite", or the path of a ``.safetensors`` file
+    device : where its weights are put
+    n_landmarks : int or None
+        The number of landmarks needed; None takes any.
+
+    Raises
+    ------
+    ModelError
+        If it is unknown, damaged, or has another number of landmarks.
+    """
+    path = _find(name_or_path)
+    tensors, info = load_tensors(path)
+    if "network" not in info:
+        raise ModelError(f"{path}: has no network configuration; it isn't a finished model")
+    config = network_from_dict(info["network"])
+    if n_landmarks is not None and config.n_landmarks != n_landmarks:
+        raise ModelError(
+            f"{path}: a model of {config.n_landmarks} landmarks, needed are {n_landmarks}; "
+            "choose another model"
+        )
+    model = RedNet(config)
+    expected = model.state_dict()
+    for name, tensor in expected.items():
+        if name.endswith("num_batches_tracked"):
+            tensors.setdefault(name, tensor)
+    wrong = sorted(
+        name
+        for name in expected.keys() | tensors.keys()
+        if name not in tensors or name not in expected or tensors[name].shape != expected[name].shape
+    )
+    if wrong:
+        raise ModelError(
+            f"{path}: weights and configuration don't fit ({wrong[0]} and {len(wrong) - 1} more); "
+            "the file is damaged or was made by another version"
+        )
+    model.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()})
+    model.eval().requires_grad_(False)
+    model.to(device=device, memory_format=torch.channels_last)
+    return LoadedModel(model, info, path.stem)
+
+
+def _find(name_or_path: str | Path) -> Path:
+    path = Path(name_or_path)
+    if path.suffix == ".safetensors":
+        return path
+    shipped = WEIGHTS_FOLDER / f"{name_or_path}.safetensors"
+    if not shipped.is_file():
+        known = ", ".join(available_models()) or "none ships with this copy"
+        raise ModelError(
+            f"no model is called '{name_or_path}'; known: {known}; "
+            "or give the path of a .safetensors file"
+        )
+    return shipped

@@ -1,0 +1,88 @@
+"""Starting weights: Gaussian, or ImageNet VGG-16 for f_ENC (paper, section 4.2)."""
+
+from __future__ import annotations
+
+import re
+
+import torch
+from torch import Tensor, nn
+
+from trainer.errors import RedError
+from trainer.models.rednet import RedNet
+
+
+class InitialiseError(RedError):
+    """Weights that don't fit this network."""
+
+
+def gaussian(model: nn.Module, seed: int) -> None:
+    """Fill every convolution and linear layer from zero-mean normals (He's spread).
+
+    Biases become 0; batch norm and the LSTM keep PyTorch's start.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                fan_in = module.weight[0].numel()
+                gain = 2.0 if isinstance(module, nn.Conv2d) else 0.05
+                drawn = torch.randn(module.weight.shape, generator=rng)
+                module.weight.copy_(drawn * (gain / fan_in) ** 0.5)
+                if module.bias is not None:
+                    module.bias.zero_()
+
+
+def load_vgg16(model: RedNet, weights: dict[str, Tensor]) -> None:
+    """Start f_ENC from ImageNet VGG-16.
+
+    The first convolution's 4th input channel (the label map) keeps its Gaussian start.
+    Of a VGG-16 without batch norm, biases become the batch norm's shift.
+
+    Parameters
+    ----------
+    model : a network of width 1
+    weights : torchvision's state dict of ``vgg16`` or ``vgg16_bn`` (``features.0.weight``, …)
+
+    Raises
+    ------
+    InitialiseError
+        If the network is narrower or wider than VGG-16, or weights are missing.
+    """
+    if model.config.width != 1:
+        raise InitialiseError(
+            f"VGG-16 weights fit a network of width 1, this one has {model.config.width}; "
+            "train it from Gaussian weights or choose red-paper"
+        )
+    numbers = sorted(
+        int(match[1])
+        for key, value in weights.items()
+        if (match := re.fullmatch(r"features\.(\d+)\.weight", key)) and value.ndim == 4
+    )
+    blocks = [block for group in model.encoder.groups for block in group]
+    if len(numbers) != len(blocks):
+        raise InitialiseError(
+            f"{len(numbers)} convolutions named features.N.weight, VGG-16 has {len(blocks)}; "
+            "give the state dict of torchvision's vgg16 or vgg16_bn"
+        )
+    with torch.no_grad():
+        for number, block in zip(numbers, blocks, strict=True):
+            _copy_block(weights, number, block)
+
+
+def _copy_block(weights: dict[str, Tensor], number: int, block: nn.Sequential) -> None:
+    conv = block[0]
+    kernel = weights[f"features.{number}.weight"].float()
+    conv.weight[:, : kernel.shape[1]] = kernel
+    bias = weights.get(f"features.{number}.bias")
+    if conv.bias is not None and bias is not None:
+        conv.bias.copy_(bias.float())
+    norm = block[1]
+    if not isinstance(norm, nn.BatchNorm2d):
+        return
+    if f"features.{number + 1}.running_mean" in weights:
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            getattr(norm, name).copy_(weights[f"features.{number + 1}.{name}"].float())
+        if bias is not None:
+            norm.running_mean.sub_(bias.float())
+    elif bias is not None:
+        norm.bias.copy_(bias.float())
