@@ -218,9 +218,7 @@ def _normalised(pixels: np.ndarray) -> np.ndarray:
     return (pixels.astype(np.float32) - 127.5) * np.float32(1 / 128)
 
 
-def _regressed(
-    windows: np.ndarray, regression: np.ndarray, *, plus_one: bool = True
-) -> np.ndarray:
+def _regressed(windows: np.ndarray, regression: np.ndarray, *, plus_one: bool = True) -> np.ndarray:
     """Windows moved by a net's regression, which is in units of their size."""
     size = windows[:, 2:4] - windows[:, :2] + plus_one
     moved = windows.copy()

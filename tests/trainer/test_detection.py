@@ -40,7 +40,8 @@ def test_the_roll_is_clockwise_as_seen(detector, photo):
     before = detector.detect(photo)[0]
     turn = cv2.getRotationMatrix2D((225, 130), -20, 1.0)  # OpenCV counts the other way
     after = detector.detect(cv2.warpAffine(photo, turn, photo.shape[1::-1]))[0]
-    assert isinstance(before, DetectedFace) and isinstance(after, DetectedFace)
+    assert isinstance(before, DetectedFace)
+    assert isinstance(after, DetectedFace)
     assert np.degrees(after.angle - before.angle) == pytest.approx(20, abs=5)
 
 
