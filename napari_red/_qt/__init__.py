@@ -1,0 +1,1 @@
+"""Layers and widgets: the view on what :mod:`napari_red.core` knows."""

@@ -1,0 +1,36 @@
+"""Colours of the facial parts, shared by the window and the pictures.
+
+Okabe and Ito's set, which people with colour blindness can tell apart.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trainer.scheme import LandmarkScheme
+
+GROUP_COLOURS: dict[str, tuple[int, int, int]] = {
+    "jaw": (86, 180, 233),
+    "brows": (230, 159, 0),
+    "nose": (240, 228, 66),
+    "eyes": (0, 200, 140),
+    "mouth": (255, 105, 120),
+}
+"""Facial part to RGB, 0 … 255."""
+
+CORRECTED_COLOUR = (255, 255, 255)
+"""RGB of the border round a landmark that a person put there."""
+
+FAINTEST = 0.25
+"""Opacity of a landmark of which the network says nothing."""
+
+
+def landmark_colours(scheme: LandmarkScheme) -> np.ndarray:
+    """(L, 3) float64 array, RGB in 0 … 1, in landmark order."""
+    return np.array([GROUP_COLOURS[group] for group in scheme.group_of()]) / 255
+
+
+def opacity(confidence: np.ndarray) -> np.ndarray:
+    """How solid a landmark is drawn: confidence 0 … 1 (NaN = unknown) to FAINTEST … 1."""
+    known = np.nan_to_num(np.asarray(confidence, np.float64), nan=0.0)
+    return FAINTEST + (1 - FAINTEST) * np.clip(known, 0, 1)
