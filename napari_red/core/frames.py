@@ -1,0 +1,176 @@
+"""A video as a lazy array, and what of it is on the screen.
+
+:class:`VideoStack` is exact and waits for the frame it is asked for. :class:`Screen`
+never waits long: it gives the wanted frame if it is there, else the one shown before,
+and says which of the two it gave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, cast
+
+import numpy as np
+
+from trainer.data.frame_cache import FrameCache
+from trainer.data.video import open_video
+from trainer.errors import RedError
+
+CACHE_BYTES = 512 * 2**20
+"""Memory for decoded frames around the playhead."""
+
+PATIENCE_S = 0.03
+"""How long a moving slider waits for a frame, about one redraw of the window."""
+
+
+class VideoLike(Protocol):
+    """What the plugin needs to know of an open video."""
+
+    path: Path
+    name: str
+    n_frames: int
+    height: int
+    width: int
+    fps: float
+    warnings: list[str]
+
+
+class FramesLike(Protocol):
+    """A source of frames that decodes in the background."""
+
+    def get(self, index: int, timeout: float | None = None) -> np.ndarray | None: ...
+
+    def request(self, index: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class FramesError(RedError):
+    """Frames that can't be had."""
+
+
+class VideoStack:
+    """The frames of a video as an array, decoded when they are looked at.
+
+    Shape (T, H, W, 3), axes time, y, x, RGB; uint8. Indexing gives exactly the frame
+    asked for; the whole video is never in memory.
+
+    Parameters
+    ----------
+    video : an open video
+    frames : where its frames come from
+    """
+
+    ndim = 4
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, video: VideoLike, frames: FramesLike) -> None:
+        self.video = video
+        self.frames = frames
+        self.shape = (video.n_frames, video.height, video.width, 3)
+
+    @classmethod
+    def open(cls, path: str | Path, budget_bytes: int = CACHE_BYTES) -> VideoStack:
+        """Open a video file or a folder of frames.
+
+        Raises
+        ------
+        VideoError
+            If it can't be read.
+        """
+        video = open_video(path)
+        return cls(cast(VideoLike, video), cast(FramesLike, FrameCache(video, budget_bytes)))
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: object) -> np.ndarray:
+        first, rest = (key[0], key[1:]) if isinstance(key, tuple) and key else (key, ())
+        if first is Ellipsis:
+            first, rest = slice(None), ((Ellipsis, *rest) if rest else ())
+        if isinstance(first, slice):
+            indices = range(*first.indices(len(self)))
+            return np.stack([self._frame(i) for i in indices])[(slice(None), *rest)]
+        if isinstance(first, (int, np.integer)):
+            return self._frame(int(first))[rest]
+        chosen = np.arange(len(self))[np.asarray(first)]
+        return np.stack([self._frame(int(i)) for i in chosen])[(slice(None), *rest)]
+
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
+        if self.size > CACHE_BYTES:
+            raise FramesError(
+                f"{self.video.path}: all {len(self)} frames at once would need "
+                f"{self.size / 2**30:.1f} GiB; take some of them, like stack[100:200]"
+            )
+        return self[:].astype(dtype or self.dtype)
+
+    def _frame(self, index: int) -> np.ndarray:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"frame {index}: the video has frames 0 to {len(self) - 1}")
+        image = self.frames.get(index % len(self), None)
+        if image is None:
+            raise FramesError(f"{self.video.path}: frame {index} can't be had; open it again")
+        return image
+
+    def close(self) -> None:
+        """Stop decoding."""
+        self.frames.close()
+        close_video: Callable[[], None] | None = getattr(self.video, "close", None)
+        if close_video is not None:
+            close_video()
+
+
+class Screen:
+    """What the canvas shows of a stack: the wanted frame, or the one before it.
+
+    An array of the same shape. Reading frame ``i`` makes it the wanted one; if it is
+    not decoded within ``patience`` seconds, the image already shown comes back, and
+    ``late`` is True until the frame is read again and there.
+
+    Parameters
+    ----------
+    stack : VideoStack
+    patience : float or None
+        Seconds; None waits for every frame.
+    """
+
+    ndim = VideoStack.ndim
+    dtype = VideoStack.dtype
+
+    def __init__(self, stack: VideoStack, patience: float | None = PATIENCE_S) -> None:
+        self.stack = stack
+        self.shape = stack.shape
+        self.size = stack.size
+        self.patience = patience
+        self.wanted = 0
+        self.shown: int | None = None
+        self._image: np.ndarray | None = None
+
+    @property
+    def late(self) -> bool:
+        """True while the shown frame is not the wanted one."""
+        return self.shown != self.wanted
+
+    def arrived(self) -> bool:
+        """True if the wanted frame is decoded by now."""
+        return self.stack.frames.get(self.wanted, 0) is not None
+
+    def __getitem__(self, key: tuple) -> np.ndarray:
+        first, *rest = key if isinstance(key, tuple) else (key,)
+        if not isinstance(first, (int, np.integer)):
+            return self.stack[key]
+        self.wanted = int(first)
+        if self._image is None or self.patience is None:
+            self._image, self.shown = self.stack[self.wanted], self.wanted
+        elif self.late:
+            self.stack.frames.request(self.wanted)
+            image = self.stack.frames.get(self.wanted, self.patience)
+            if image is not None:
+                self._image, self.shown = image, self.wanted
+        return self._image[tuple(rest)]
