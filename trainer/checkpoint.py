@@ -103,8 +103,12 @@ def save_model(path: str | Path, model: RedNet, info: dict[str, Any] | None = No
     save_tensors(path, tensors, {**(info or {}), "network": to_dict(model.config)})
 
 
-def load_model(name_or_path: str | Path = "red-lite", device: str | torch.device = "cpu",
-               *, n_landmarks: int | None = None) -> LoadedModel:
+def load_model(
+    name_or_path: str | Path = "red-lite",
+    device: str | torch.device = "cpu",
+    *,
+    n_landmarks: int | None = None,
+) -> LoadedModel:
     """Open a model by the name of one that ships, or by path.
 
     Parameters
@@ -137,14 +141,18 @@ def load_model(name_or_path: str | Path = "red-lite", device: str | torch.device
     wrong = sorted(
         name
         for name in expected.keys() | tensors.keys()
-        if name not in tensors or name not in expected or tensors[name].shape != expected[name].shape
+        if name not in tensors
+        or name not in expected
+        or tensors[name].shape != expected[name].shape
     )
     if wrong:
         raise ModelError(
             f"{path}: weights and configuration don't fit ({wrong[0]} and {len(wrong) - 1} more); "
             "the file is damaged or was made by another version"
         )
-    model.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()})
+    model.load_state_dict(
+        {name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()}
+    )
     model.eval().requires_grad_(False)
     model.to(device=device, memory_format=torch.channels_last)
     return LoadedModel(model, info, path.stem)

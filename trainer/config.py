@@ -83,7 +83,10 @@ class TrainConfig:
     optimizer : {"sgd", "adamw"}
     schedule : {"step", "constant-linear"}
         ``step``: times ``decay`` every ``decay_epochs``. ``constant-linear``: a short
-        warm-up, constant, then a linear fall to 0 over the last ``decay_part``.
+        warm-up, constant, then a linear fall to ``decay_floor`` of the rate over the last
+        ``decay_part`` of the stage.
+    average : float
+        Decay of the running mean of the weights that is kept as the result; 0 keeps none.
     variants : int
         Augmented copies of a still that make up one epoch.
     every_step : bool
@@ -107,6 +110,7 @@ class TrainConfig:
     decay: float = 0.8
     decay_epochs: float = 10.0
     decay_part: float = 0.3
+    decay_floor: float = 0.2
     average: float = 0.0
     variants: int = 10
     every_step: bool = True

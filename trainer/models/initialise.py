@@ -72,6 +72,11 @@ def load_vgg16(model: RedNet, weights: dict[str, Tensor]) -> None:
 def _copy_block(weights: dict[str, Tensor], number: int, block: nn.Sequential) -> None:
     conv = block[0]
     kernel = weights[f"features.{number}.weight"].float()
+    if kernel.shape != conv.weight[:, : kernel.shape[1]].shape:
+        raise InitialiseError(
+            f"features.{number}.weight has shape {tuple(kernel.shape)}, unlike VGG-16's; "
+            "give the state dict of torchvision's vgg16 or vgg16_bn"
+        )
     conv.weight[:, : kernel.shape[1]] = kernel
     bias = weights.get(f"features.{number}.bias")
     if conv.bias is not None and bias is not None:
@@ -86,3 +91,22 @@ def _copy_block(weights: dict[str, Tensor], number: int, block: nn.Sequential) -
             norm.running_mean.sub_(bias.float())
     elif bias is not None:
         norm.bias.copy_(bias.float())
+
+
+def start_from(model: RedNet, parent: RedNet) -> None:
+    """Start from another network's weights; f_CLS, whose people differ, starts afresh.
+
+    Raises
+    ------
+    InitialiseError
+        If the two networks' shapes differ elsewhere.
+    """
+    own = model.state_dict()
+    taken = {k: v for k, v in parent.state_dict().items() if not k.startswith("identity.")}
+    wrong = [k for k, v in taken.items() if k not in own or own[k].shape != v.shape]
+    if wrong:
+        raise InitialiseError(
+            f"the model to start from has another shape ({wrong[0]}); "
+            "use the same width, landmarks and configuration"
+        )
+    model.load_state_dict({**own, **taken})

@@ -43,8 +43,8 @@ class AlignOutput:
     """(B, L, 2) xy in crop pixels: the final answer."""
     per_step: Tensor
     """(K, B, L, 2) xy in crop pixels, from the response maps of each spatial step."""
-    regression: Tensor
-    """(B, L, 2) xy in crop pixels, f_REG's answer."""
+    regression: Tensor | None
+    """(B, L, 2) xy in crop pixels, f_REG's answer; None where it wasn't asked."""
     confidence: Tensor
     """(B, L) from 0 to 1, the landmark's support in the last response map."""
     state: TemporalState | None
@@ -129,6 +129,7 @@ class RedNet(nn.Module):
         *,
         state: TemporalState | None = None,
         steps: int | None = None,
+        with_regression: bool = False,
     ) -> AlignOutput:
         """Landmarks of one frame of each of B faces.
 
@@ -141,6 +142,8 @@ class RedNet(nn.Module):
             Of the frame before, for the same faces in the same order.
         steps : int or None
             Spatial steps to run; None is the configuration's K.
+        with_regression : bool
+            Run f_REG even where the configuration gives it no weight in the answer.
         """
         x = self.normalise(images)
         k_last = (self.config.steps if steps is None else steps) - 1
@@ -150,11 +153,10 @@ class RedNet(nn.Module):
             out = self.step(x, points, k, state=state, advance=k == k_last)
             points, mass = self.locate(out)
             per_step.append(points)
-        if self.config.combine:
+        regression = None
+        if self.config.combine or with_regression:
             regression = self.regress(out)
             points = torch.lerp(points, regression, self.config.combine)
-        else:
-            regression = points
         return AlignOutput(
             landmarks=points,
             per_step=torch.stack(per_step),

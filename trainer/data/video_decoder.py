@@ -1,0 +1,293 @@
+"""Decoding one exact frame of a video, wherever a seek really lands.
+
+Every packet gets its ordinal as timestamp before it is decoded, and frames carry the
+timestamp of their packet: so each frame says which packet it came from, whatever the
+container believes. Where a seek landed is known by the content of the first key packet.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+
+from trainer.data.video_base import VideoError
+from trainer.data.video_index import (
+    NO_TIME,
+    REENCODE,
+    PacketIndex,
+    explain,
+    open_container,
+    reason,
+)
+
+_KEYS_BACK = 4
+"""How many key packets before the wanted one a seek aims at before it gives up."""
+
+
+class Decoder:
+    """One open container, at one place in it. For one thread at a time."""
+
+    def __init__(self, path: Path, index: PacketIndex) -> None:
+        self.path = path
+        self.index = index
+        self._container: av.container.InputContainer | None = None
+        self._aim = 0
+        self._start_over()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._container is not None:
+            self._container.close()
+            self._container = None
+
+    def picture(self, number: int) -> av.VideoFrame:
+        """Decode frame `number`; asking for frames in order costs no seeks.
+
+        Raises
+        ------
+        VideoError
+            Its data is damaged, or the file has changed.
+        """
+        if number in self.index.lost:
+            raise self._damaged(number)
+        if self._may_continue(number):
+            if frame := self._read_until(number):
+                return frame
+            if self._from_start:
+                raise self._lose(number)
+        place = self.index.key_before(number) if self.index.seekable else None
+        tries = 0
+        while place is not None and tries < 2:
+            landed = self.land(place)
+            if landed is None:
+                break
+            if frame := self._read_until(number):
+                return frame
+            before = int(np.searchsorted(self.index.keys, landed)) - 1
+            place = before if before >= 0 else None
+            tries += 1
+        self._start_over()
+        if frame := self._read_until(number):
+            return frame
+        raise self._lose(number)
+
+    def following(self) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Decode on from here to the end: (frame number, frame) in the decoder's order."""
+        while (item := self._next()) is not None:
+            yield item
+
+    def land(self, place: int) -> int | None:
+        """Move to a key packet, or one before it, so that its frame is the next to come.
+
+        Parameters
+        ----------
+        place : int
+            Index into the index's `keys`.
+
+        Returns
+        -------
+        Ordinal of the key packet where it landed, None where no try came out at a clean one.
+        """
+        keys = self.index.keys
+        wanted = int(keys[place])
+        aims = [
+            (back, kind)
+            for back in range(min(place + 1, _KEYS_BACK))
+            for kind in (self.index.pts, self.index.dts)
+        ]
+        if self._aim < len(aims):
+            aims.insert(0, aims.pop(self._aim))
+        tried = set()
+        for back, kind in aims:
+            offset = int(kind[keys[place - back]])
+            if offset == NO_TIME or offset in tried:
+                continue
+            tried.add(offset)
+            landed = self._seek(offset)
+            if landed is None or landed > wanted:
+                continue
+            if self._is_clean(landed):
+                self._aim = 2 * back + (kind is self.index.dts)
+                return landed
+            self.index.forget_key(landed)
+            return None
+        return None
+
+    def _may_continue(self, number: int) -> bool:
+        if self._held is not None and self._held[0] >= number:
+            return self._held[0] == number
+        if number < self._position:
+            return False
+        if not self.index.seekable:
+            return True
+        place = self.index.key_before(number)
+        return place is None or self.index.key_frames[place] <= self._position
+
+    def _start_over(self) -> None:
+        # Not even a seek to the beginning can be trusted to arrive there.
+        self.close()
+        self._container = open_container(self.path)
+        self._stream = self._container.streams[self.index.stream]
+        self._stream.thread_type = "AUTO"
+        self._begin(0, from_start=True)
+
+    def _begin(self, ordinal: int, *, from_start: bool = False) -> None:
+        self._demux = self._container.demux(self._stream)
+        self._ordinal = ordinal
+        self._ended = False
+        self._ready: deque[tuple[int, av.VideoFrame]] = deque()
+        self._held: tuple[int, av.VideoFrame] | None = None
+        self._from_start = from_start
+        self._floor = 0
+        self._position = 0
+
+    def _seek(self, offset: int) -> int | None:
+        """Seek, and tell by its content which key packet is the first to come."""
+        try:
+            self._container.seek(offset, stream=self._stream, backward=True)
+            self._begin(0)
+            for packet in self._demux:
+                if packet.size and packet.is_keyframe:
+                    landed = self.index.identify(packet)
+                    if landed is None:
+                        return None
+                    self._ordinal = landed
+                    self._floor = self._position = int(self.index.shown[landed])
+                    self._feed(packet)
+                    return landed
+        except av.FFmpegError:
+            return None
+        return None
+
+    def _is_clean(self, landed: int) -> bool:
+        """Whether the key packet's own picture is the first to come, as a key frame."""
+        first = self._next()
+        if first is None:
+            return False
+        self._ready.appendleft(first)
+        self._position = first[0]
+        return first[0] == self._floor and bool(first[1].key_frame)
+
+    def _read_until(self, number: int) -> av.VideoFrame | None:
+        """The frame, or None when a later one or the end comes first."""
+        if self._held is not None:
+            if self._held[0] == number:
+                return self._held[1]
+            if self._held[0] > number:
+                return None
+        while (item := self._next()) is not None:
+            self._held = item
+            if item[0] == number:
+                return item[1]
+            if item[0] > number:
+                return None
+        return None
+
+    def _next(self) -> tuple[int, av.VideoFrame] | None:
+        while not self._ready and not self._ended:
+            try:
+                packet = next(self._demux)
+            except (StopIteration, av.FFmpegError):
+                packet = None
+            if packet is None or packet.size:
+                self._feed(packet)
+        if not self._ready:
+            return None
+        item = self._ready.popleft()
+        self._position = item[0] + 1
+        return item
+
+    def _feed(self, packet: av.Packet | None) -> None:
+        if packet is None or self._ordinal >= len(self.index.sizes):
+            packet, self._ended = None, True
+        else:
+            if packet.size != self.index.sizes[self._ordinal]:
+                raise VideoError(
+                    f"{self.path}: the file is not the one that was opened (packet "
+                    f"{self._ordinal} differs); close it and open it again"
+                )
+            packet.pts = packet.dts = self._ordinal
+            self._ordinal += 1
+        try:
+            frames = self._stream.decode(packet)
+        except av.EOFError:
+            return
+        except av.FFmpegError as error:
+            if isinstance(error, MemoryError):
+                raise VideoError(f"{self.path}: {reason(error)}; close other programs") from error
+            self.index.damaged = True
+            return
+        for frame in frames:
+            if frame.pts is None:
+                raise VideoError(
+                    f"{self.path}: frames of this kind of video can't be told apart; "
+                    f"re-encode it: {REENCODE.format(name=self.path.name)}"
+                )
+            number = int(self.index.shown[frame.pts])
+            if number >= self._floor:
+                self._ready.append((number, frame))
+
+    def _lose(self, number: int) -> VideoError:
+        self.index.lost.add(number)
+        return self._damaged(number)
+
+    def _damaged(self, number: int) -> VideoError:
+        if not self.path.exists():
+            return VideoError(explain(self.path, FileNotFoundError()))
+        return VideoError(
+            f"{self.path}: frame {number} can't be decoded, its data is damaged; leave it out, "
+            "or copy or record the file again"
+        )
+
+
+def decoded_order(path: Path, index: PacketIndex) -> np.ndarray:
+    """Decode everything once: ordinals of the packets' frames in the order they come out."""
+    index.reorder(np.flatnonzero(np.ones(len(index.sizes), bool)))
+    decoder = Decoder(path, index)
+    try:
+        return np.array([number for number, _ in decoder.following()], np.int64)
+    finally:
+        decoder.close()
+
+
+def to_rgb(frame: av.VideoFrame, height: int = 0, width: int = 0) -> np.ndarray:
+    """A decoded frame upright, as the file's display matrix has it.
+
+    Parameters
+    ----------
+    frame : av.VideoFrame
+        In any pixel format; 16 bits become 8, an alpha channel is dropped.
+    height, width : int
+        Scale to this size (upright); 0 leaves it as it is.
+
+    Returns
+    -------
+    (H, W, 3) uint8 RGB array.
+    """
+    transposed, flip_x, flip_y = orientation(frame)
+    if transposed:
+        height, width = width, height
+    image = frame.to_ndarray(format="rgb24", height=height or None, width=width or None)
+    if transposed:
+        image = image.transpose(1, 0, 2)
+    if flip_x:
+        image = image[:, ::-1]
+    if flip_y:
+        image = image[::-1]
+    return np.ascontiguousarray(image)
+
+
+def orientation(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
+    """How to turn a frame upright: (transpose, then flip left-right, then flip up-down)."""
+    side = frame.side_data.get("DISPLAYMATRIX")
+    if side is None:
+        return False, False, False
+    # x' = a x + c y, y' = b x + d y, with x to the right and y down.
+    a, b, _, c, d = (int(v) for v in np.frombuffer(side, np.int32)[:5])
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        return False, a < 0, d < 0
+    return True, c < 0, b < 0

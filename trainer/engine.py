@@ -1,0 +1,354 @@
+"""The training loop: stages, schedules, checkpoints, resuming.
+
+Every update depends on (seed, stage, step) and the state alone, so that a run killed at
+any moment and started again ends like an unbroken one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trainer.checkpoint import load_tensors, save_model, save_tensors
+from trainer.config import RedConfig, StageConfig, TrainConfig, to_dict
+from trainer.curves import CurveLog
+from trainer.data.augment import seeded
+from trainer.data.clips import ClipSource
+from trainer.data.faces import FaceSet, batches
+from trainer.errors import RedError
+from trainer.models.initialise import gaussian
+from trainer.models.rednet import RedNet
+from trainer.stages import Batch, batch_loss, clip_batch, freeze_batch_norm, still_batch
+from trainer.validation import validation_errors
+
+WARM_UP = 100
+"""Updates over which the learning rate of ``constant-linear`` rises."""
+
+CHECKPOINT_SECONDS = 120.0
+STATE_FILE = "state.safetensors"
+
+
+class TrainingError(RedError):
+    """A training run that can't start or go on."""
+
+
+@dataclass
+class Progress:
+    """What the loop says of itself after an update."""
+
+    stage: int
+    step: int
+    steps: int
+    losses: dict[str, float]
+    seconds_per_step: float
+
+
+@dataclass
+class TrainingData:
+    """What the stages learn from. ``validation`` faces are never trained on."""
+
+    faces: FaceSet
+    clips: ClipSource | None = None
+    validation: FaceSet | None = None
+
+
+@dataclass
+class TrainOptions:
+    """How one run is done, beside the configuration.
+
+    ``stages`` are 1-based; ``initialise`` may put other starting weights into the fresh
+    network; ``validate_every`` and ``log_every`` count updates.
+    """
+
+    seed: int = 0
+    stages: tuple[int, ...] = (1, 2, 3)
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    precision: torch.dtype = torch.float32
+    initialise: Callable[[RedNet], None] | None = None
+    validate_every: int = 500
+    log_every: int = 20
+    on_progress: Callable[[Progress], None] | None = None
+    should_stop: Callable[[], bool] | None = None
+    info: dict[str, Any] = field(default_factory=dict)
+
+
+class Trainer:
+    """One run in one folder. :meth:`run` starts it, or goes on where it was."""
+
+    def __init__(
+        self, config: RedConfig, data: TrainingData, out_dir: str | Path, options: TrainOptions
+    ) -> None:
+        self.data = data
+        self.out_dir = Path(out_dir)
+        self.options = options
+        self.device = options.device
+        network = replace(config.network, n_identities=len(data.faces.people))
+        self.config = replace(config, network=network)
+        if 3 in options.stages and data.clips is None and network.temporal != "none":
+            raise TrainingError(
+                "stage 3 learns from clips and there are none; give --videos, or "
+                "--clips-from-stills to make clips by moving the stills"
+            )
+        self.model = RedNet(network)
+        gaussian(self.model, options.seed)
+        self.model.mean_shape.copy_(torch.from_numpy(data.faces.mean_shape()))
+        if options.initialise is not None:
+            options.initialise(self.model)
+        self.model.to(device=self.device, memory_format=torch.channels_last)
+        self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
+        self.stage, self.step = options.stages[0], 0
+        self.optimizer = self._optimizer(self.stage)
+        self.curves = CurveLog(self.out_dir)
+        self._passes: dict[tuple[int, int], list[np.ndarray]] = {}
+
+    def run(self) -> bool:
+        """Train to the end or until ``should_stop``; True when the last stage is done.
+
+        Raises
+        ------
+        TrainingError
+            If the folder holds a run that doesn't fit, or the loss is no longer a number.
+        """
+        self._resume()
+        for stage in self.options.stages:
+            if stage < self.stage:
+                continue
+            if stage != self.stage:
+                self.stage, self.step = stage, 0
+                self.optimizer = self._optimizer(stage)
+                self._save_state()
+            if not self._run_stage(stage):
+                return False
+            self.save_result(self.out_dir / f"stage{stage}.safetensors")
+        self.save_result(self.out_dir / "model.safetensors")
+        return True
+
+    def steps_of(self, stage: int) -> int:
+        """Updates of a stage."""
+        stage_config = self.config.train.stages[stage - 1]
+        return max(1, round(stage_config.epochs * self._steps_per_epoch(stage)))
+
+    def averaged_model(self) -> RedNet:
+        """The network with the running mean of its weights: what is kept as the result."""
+        model = RedNet(self.config.network)
+        model.load_state_dict(
+            self.average if self.config.train.average else self.model.state_dict()
+        )
+        model.to(device=self.device, memory_format=torch.channels_last)
+        return model.eval()
+
+    def save_result(self, path: Path) -> None:
+        """Write the network as a model file that says how it came to be."""
+        info = {
+            **self.options.info,
+            "config": to_dict(self.config),
+            "stage": self.stage,
+            "step": self.step,
+            "seed": self.options.seed,
+            "people": self.data.faces.people,
+            "clips": self.data.clips.kind if self.data.clips and self.stage == 3 else None,
+            "validation": self.curves.last_validation(),
+        }
+        save_model(path, self.averaged_model(), info)
+
+    def _run_stage(self, stage: int) -> bool:
+        steps = self.steps_of(stage)
+        saved = time.monotonic()
+        while self.step < steps:
+            if self.options.should_stop is not None and self.options.should_stop():
+                self._save_state()
+                return False
+            started = time.monotonic()
+            losses = self._update(stage, steps)
+            self.step += 1
+            now = time.monotonic()
+            self._report(stage, steps, losses, now - started)
+            if now - saved > CHECKPOINT_SECONDS or self.step == steps:
+                self._save_state()
+                saved = time.monotonic()
+        return True
+
+    def _update(self, stage: int, steps: int) -> dict[str, float]:
+        train = self.config.train
+        stage_config = train.stages[stage - 1]
+        rng = seeded(self.options.seed, stage, self.step)
+        torch.manual_seed(int(torch.randint(2**31, (1,), generator=rng)))  # dropout
+        batch = self._batch(stage, rng).to(self.device)
+        self.model.train()
+        if stage == 3:
+            freeze_batch_norm(self.model)
+        rate = stage_config.learning_rate * self._rate_factor(stage, steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        autocast = torch.autocast(
+            self.device.type, self.options.precision, self.options.precision != torch.float32
+        )
+        with autocast:
+            loss, parts = batch_loss(
+                self.model, batch, train, identity_weight=stage_config.identity_weight, rng=rng
+            )
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"stage {stage}, update {self.step}: the loss is {float(loss)}; "
+                "lower the learning rate and start again from the last checkpoint"
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+        self.optimizer.step()
+        self._follow(train)
+        return {"loss": float(loss.detach()), **parts, "learning_rate": rate}
+
+    def _batch(self, stage: int, rng: torch.Generator) -> Batch:
+        train = self.config.train
+        stage_config = train.stages[stage - 1]
+        mean_start = self.model.mean_start(1).cpu()
+        if stage == 3 and self.data.clips is not None:
+            seed = self.options.seed * 3 + 2
+            clips = self.data.clips.draw(stage_config.batch, seed, self.step // 2)
+            return clip_batch(clips.reversed() if self.step % 2 else clips, mean_start, rng)
+        per_pass = self._batches(stage, 0, stage_config.batch)
+        drawn = self._batches(stage, self.step // len(per_pass), stage_config.batch)
+        chosen = drawn[self.step % len(per_pass) % len(drawn)]
+        return still_batch(self.data.faces, chosen, mean_start, train, rng)
+
+    def _batches(self, stage: int, number: int, size: int) -> list[np.ndarray]:
+        """The batches of one pass over the stills; the first and the current are kept."""
+        if (stage, number) not in self._passes:
+            self._passes = {k: v for k, v in self._passes.items() if k == (stage, 0)}
+            rng = np.random.default_rng((self.options.seed, stage, number))
+            drawn = batches(self.data.faces, size, rng)
+            if not drawn:
+                raise TrainingError(
+                    f"{len(set(self.data.faces.groups))} people or photos can't fill a batch of "
+                    f"{size} without repeating one; give more stills or a smaller --batch"
+                )
+            self._passes[stage, number] = drawn
+        return self._passes[stage, number]
+
+    def _steps_per_epoch(self, stage: int) -> int:
+        stage_config = self.config.train.stages[stage - 1]
+        if stage == 3 and self.data.clips is not None:
+            return max(1, 2 * self.data.clips.n_clips // stage_config.batch)
+        return len(self._batches(stage, 0, stage_config.batch)) * self.config.train.variants
+
+    def _rate_factor(self, stage: int, steps: int) -> float:
+        train = self.config.train
+        if train.schedule == "step":
+            epoch = self.step / self._steps_per_epoch(stage)
+            return train.decay ** int(epoch / train.decay_epochs)
+        rising = min((self.step + 1) / WARM_UP, 1.0)
+        left = (steps - self.step) / max(train.decay_part * steps, 1)
+        falling = min(max(left, train.decay_floor), 1.0)
+        return min(rising, falling)
+
+    @torch.no_grad()
+    def _follow(self, train: TrainConfig) -> None:
+        if not train.average:
+            return
+        # Early on, a short memory: the mean must not drag the random start along.
+        decay = (
+            min(train.average, (1 + self.step) / (10 + self.step))
+            if self.stage == 1
+            else (train.average)
+        )
+        for name, value in self.model.state_dict().items():
+            mean = self.average[name]
+            if mean.is_floating_point():
+                mean.lerp_(value, 1 - decay)
+            else:
+                mean.copy_(value)
+
+    def _report(self, stage: int, steps: int, losses: dict[str, float], seconds: float) -> None:
+        row: dict[str, float] = {}
+        validation = self.data.validation
+        if validation is not None and (
+            self.step % self.options.validate_every == 0 or self.step == steps
+        ):
+            row = validation_errors(self.averaged_model(), validation, self.options.precision)
+        if row or self.step % self.options.log_every == 0 or self.step == steps:
+            self.curves.add(stage, self.step, {**losses, **row})
+        if self.options.on_progress is not None:
+            self.options.on_progress(Progress(stage, self.step, steps, {**losses, **row}, seconds))
+
+    def _optimizer(self, stage: int) -> torch.optim.Optimizer:
+        train = self.config.train
+        rate = train.stages[stage - 1].learning_rate
+        parameters = list(self._trained_parameters(stage))
+        if train.optimizer == "sgd":
+            return torch.optim.SGD(
+                parameters, rate, momentum=train.momentum, weight_decay=train.weight_decay
+            )
+        return torch.optim.AdamW(parameters, rate, weight_decay=train.weight_decay)
+
+    def _trained_parameters(self, stage: int) -> list[Tensor]:
+        later = {1: ("identity.", "temporal."), 2: ("temporal.",), 3: ()}[stage]
+        named = self.model.named_parameters()
+        return [parameter for name, parameter in named if not name.startswith(later)]
+
+    def _save_state(self) -> None:
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.items()}
+        for index, values in self.optimizer.state_dict()["state"].items():
+            for key, value in values.items():
+                if value is not None:
+                    tensors[f"optimizer.{index}.{key}"] = torch.as_tensor(value)
+        header = {
+            "stage": self.stage,
+            "step": self.step,
+            "seed": self.options.seed,
+            "network": to_dict(self.config.network),
+            "curves": self.curves.position(),
+        }
+        save_tensors(self.out_dir / STATE_FILE, tensors, header)
+        self.curves.plot()
+
+    def _resume(self) -> None:
+        path = self.out_dir / STATE_FILE
+        if not path.is_file():
+            self.out_dir.mkdir(parents=True, exist_ok=True)
+            return
+        tensors, header = load_tensors(path)
+        same = header["network"] == _as_json(to_dict(self.config.network))
+        if not same or header["seed"] != self.options.seed:
+            raise TrainingError(
+                f"{self.out_dir}: holds a run with another network, other people or another "
+                "seed; choose an empty --out folder or the same settings"
+            )
+        self.stage, self.step = header["stage"], header["step"]
+        self.model.load_state_dict(_part(tensors, "model."))
+        self.average = {
+            name: value.to(self.device) for name, value in _part(tensors, "average.").items()
+        }
+        self.optimizer = self._optimizer(self.stage)
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in _part(tensors, "optimizer.").items():
+            index, key = name.split(".", 1)
+            state.setdefault(int(index), {})[key] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        self.curves.rewind(header["curves"])
+
+
+def with_lengths(config: RedConfig, epochs: tuple[float, ...]) -> RedConfig:
+    """The same configuration with other numbers of epochs for its three stages."""
+    stages: tuple[StageConfig, ...] = tuple(
+        replace(stage, epochs=length)
+        for stage, length in zip(config.train.stages, epochs, strict=True)
+    )
+    return replace(config, train=replace(config.train, stages=stages))
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _as_json(values: dict[str, Any]) -> dict[str, Any]:
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}

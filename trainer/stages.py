@@ -1,0 +1,199 @@
+"""What one update of each of the three stages computes (paper, section 4.2).
+
+Stage 1 trains f_ENC, f_DENC, the spatial loop and f_REG on stills; stage 2 adds f_CLS on
+stills of known people; stage 3 adds f_tRNN on clips and fine-tunes the whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from trainer.config import TrainConfig
+from trainer.data.augment import (
+    degrade,
+    paper_placement,
+    perturb,
+    place,
+    strong_placement,
+)
+from trainer.data.clips import ClipBatch
+from trainer.data.faces import FaceSet
+from trainer.geometry import CROP_SIZE
+from trainer.losses import euclidean_loss, identity_loss, response_loss, smooth_distance
+from trainer.models.rednet import RedNet, StepOutput
+from trainer.models.spatial import draw_squares, expected_positions
+from trainer.scheme import scheme_for
+
+STEP_ODDS = (0.5, 0.3, 0.2)
+"""How often each spatial step is the one that learns, when not all do."""
+
+EUCLIDEAN_SCALE = 100.0
+"""Brings the paper's squared distances in crop units to the size of the other losses."""
+
+
+@dataclass
+class Batch:
+    """Crops that enter the network together: T frames of B faces, frame by frame.
+
+    ``images`` (T·B, 3, S, S) normalised; ``landmarks`` and ``starts`` (T·B, L, 2) in crop
+    pixels; ``identities`` (T·B,); ``frames`` is T, 1 for stills.
+    """
+
+    images: Tensor
+    landmarks: Tensor
+    starts: Tensor
+    identities: Tensor
+    frames: int = 1
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on another device."""
+        return Batch(
+            *(getattr(self, n).to(device) for n in ("images", "landmarks", "starts", "identities")),
+            self.frames,
+        )
+
+
+def normalised(crops: Tensor) -> Tensor:
+    """float crops 0 … 255 to what the network takes, as :meth:`RedNet.normalise` does."""
+    return (crops - 127.5) / 64.0
+
+
+def still_batch(
+    faces: FaceSet,
+    chosen: np.ndarray,
+    mean_start: Tensor,
+    config: TrainConfig,
+    rng: torch.Generator,
+) -> Batch:
+    """Augmented stills; a part of them starts as if tracked, the rest from the mean shape."""
+    scheme = scheme_for(faces.landmarks.shape[1])
+    n = len(chosen)
+    draw = strong_placement if config.strong_augmentation else paper_placement
+    crops, landmarks = place(
+        torch.from_numpy(faces.patches[chosen]),
+        torch.from_numpy(faces.landmarks[chosen]),
+        draw(rng, n),
+        scheme,
+    )
+    if config.strong_augmentation:
+        crops = degrade(crops, rng)
+    tracked = torch.rand(n, 1, 1, generator=rng) < config.tracked_starts
+    starts = torch.where(tracked, perturb(landmarks, rng), mean_start)
+    return Batch(normalised(crops), landmarks, starts, torch.from_numpy(faces.identities[chosen]))
+
+
+def clip_batch(clips: ClipBatch, mean_start: Tensor, rng: torch.Generator) -> Batch:
+    """Clips as tracking sees them: the first frame from the mean shape or a detection, each
+    later one from the landmarks of the frame before, a bit off."""
+    truth = clips.landmarks
+    frames, n = truth.shape[:2]
+    before = torch.cat([truth[:1], truth[:-1]])
+    starts = perturb(before.flatten(0, 1), rng, 0.6).view_as(truth)
+    from_mean = torch.rand(n, 1, 1, generator=rng) < 0.5
+    starts[0] = torch.where(from_mean, mean_start, starts[0])
+    return Batch(
+        normalised(clips.crops.flatten(0, 1)),
+        truth.flatten(0, 1),
+        starts.flatten(0, 1),
+        clips.identities.repeat(frames),
+        frames,
+    )
+
+
+def batch_loss(
+    model: RedNet,
+    batch: Batch,
+    config: TrainConfig,
+    *,
+    identity_weight: float,
+    rng: torch.Generator,
+) -> tuple[Tensor, dict[str, float]]:
+    """The loss of one batch, its gradient still to be taken, and its parts by name.
+
+    With ``every_step`` the losses of all K steps are summed (paper, equation 2), else one
+    drawn step learns. The f_tRNN advances at the last step run, which is the one that
+    learns, so that every frame advances it once.
+    """
+    steps = model.config.steps
+    parts: dict[str, float] = {}
+    total = batch.images.new_zeros(())
+    learning = range(steps) if config.every_step else [_drawn_step(steps, rng)]
+    points = batch.starts
+    for k in range(learning[-1] + 1):
+        learns = k in learning
+        last = k == learning[-1]
+        with torch.set_grad_enabled(learns):
+            out = model.step(batch.images, points, k, advance=last, frames=batch.frames)
+            if learns:
+                total = total + _map_loss(out, batch, config, k, model.config.squares, parts)
+            if last:
+                total = total + _head_loss(model, out, batch, config, identity_weight, parts)
+            else:
+                points = model.locate(out)[0].detach()
+    return total, parts
+
+
+def freeze_batch_norm(model: nn.Module) -> None:
+    """Keep the running statistics: ten frames of one clip share theirs and would spoil them."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+
+
+def _drawn_step(steps: int, rng: torch.Generator) -> int:
+    odds = torch.tensor([STEP_ODDS[min(k, len(STEP_ODDS) - 1)] for k in range(steps)])
+    return int(torch.multinomial(odds, 1, generator=rng))
+
+
+def _map_loss(
+    out: StepOutput,
+    batch: Batch,
+    config: TrainConfig,
+    k: int,
+    squares: tuple[int, ...],
+    parts: dict[str, float],
+) -> Tensor:
+    side = squares[min(k, len(squares) - 1)]
+    target = draw_squares(batch.landmarks, side, batch.images.shape[-1])
+    loss = response_loss(out.maps, target, config.background_weight)
+    parts["response"] = parts.get("response", 0.0) + float(loss.detach())
+    if config.expectation_weight:
+        mask = batch.landmarks.isfinite().all(dim=-1)
+        distance = smooth_distance(expected_positions(out.maps)[0], batch.landmarks, mask)
+        parts["distance"] = float(distance.detach())
+        loss = loss + config.expectation_weight * distance
+    return loss
+
+
+def _head_loss(
+    model: RedNet,
+    out: StepOutput,
+    batch: Batch,
+    config: TrainConfig,
+    identity_weight: float,
+    parts: dict[str, float],
+) -> Tensor:
+    loss = batch.images.new_zeros(())
+    if config.regression_weight:
+        part = slice(None) if config.every_step else slice(None, None, 2)
+        halved = StepOutput(
+            out.logits, out.maps[part], out.c_id, out.conv2_2[part], out.conv4_3[part], out.state
+        )
+        truth = batch.landmarks[part]
+        mask = truth.isfinite().all(dim=-1)
+        predicted = model.regress(halved)
+        if config.expectation_weight:
+            regression = smooth_distance(predicted, truth, mask)
+        else:
+            regression = EUCLIDEAN_SCALE * euclidean_loss(predicted, truth, mask, CROP_SIZE)
+        parts["regression"] = float(regression.detach())
+        loss = loss + config.regression_weight * regression
+    if identity_weight and model.identity is not None:
+        identity = identity_loss(model.identity(out.c_id), batch.identities)
+        parts["identity"] = float(identity.detach())
+        loss = loss + identity_weight * identity
+    return loss

@@ -1,0 +1,211 @@
+"""``python -m trainer train``: from folders of stills and videos to a model file."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from trainer.config import RED_LITE, RedConfig, config_for
+from trainer.data.clips import ClipSource, MovedStills
+from trainer.data.faces import FaceSet, load_faces
+from trainer.data.stills import Still, find_stills, read_names, split_by_group
+from trainer.engine import Progress as UpdateProgress
+from trainer.engine import Trainer, TrainingData, TrainOptions, with_lengths
+from trainer.errors import RedError
+from trainer.models.rednet import RedNet
+from trainer.scheme import scheme_for
+
+VALIDATION_FOLDS = 20
+"""One group in this many is kept aside for choosing and calibrating."""
+
+console = Console(stderr=True)
+
+
+def train(
+    out: Annotated[Path, typer.Option(help="Folder of the run; an unfinished run there goes on.")],
+    stills: Annotated[
+        list[Path], typer.Option(help="Folder of stills with .pts; given twice it counts twice.")
+    ],
+    config: Annotated[str, typer.Option(help="red-lite or red-paper.")] = RED_LITE.name,
+    videos: Annotated[
+        list[Path] | None, typer.Option(help="Folder of annotated videos in 300-VW's layout.")
+    ] = None,
+    clips_from_stills: Annotated[
+        bool, typer.Option(help="Stage 3 from clips made by moving stills, not from videos.")
+    ] = False,
+    stage: Annotated[
+        list[int] | None, typer.Option(help="Only these stages (1, 2, 3).", min=1, max=3)
+    ] = None,
+    epochs: Annotated[
+        tuple[float, float, float] | None, typer.Option(help="Epochs of stages 1, 2, 3.")
+    ] = None,
+    width: Annotated[float | None, typer.Option(help="Another width of the network.")] = None,
+    landmarks: Annotated[int, typer.Option(help="68 or 7.")] = 68,
+    batch: Annotated[int | None, typer.Option(help="Stills per update in stages 1 and 2.")] = None,
+    exclude: Annotated[
+        list[Path] | None, typer.Option(help="List of photo or person names never trained on.")
+    ] = None,
+    init: Annotated[
+        Path | None, typer.Option(help="VGG-16 weights or a model to start from.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
+) -> None:
+    """Train a network in the paper's three stages."""
+    import torch
+
+    from trainer.devices import precision_for, resolve_device
+
+    if threads:
+        torch.set_num_threads(threads)
+    chosen = _adapted(config_for(config), epochs, width, landmarks, batch)
+    excluded = frozenset().union(*(read_names(path) for path in exclude or []))
+    found = [still for folder in stills for still in find_stills(folder, exclude=excluded)]
+    kept, aside = split_by_group(found, VALIDATION_FOLDS)
+    faces = _load(kept, landmarks, "Reading training faces")
+    validation = _load(list(dict.fromkeys(aside)), landmarks, "Reading validation faces")
+    target = resolve_device(device)
+    data = TrainingData(faces, _clips(faces, videos, clips_from_stills, chosen), validation)
+    info = {
+        "data": {
+            "stills": [path.name for path in stills],
+            "videos": [path.name for path in videos or []],
+            "faces": len(faces.patches),
+            "validation_faces": 0 if validation is None else len(validation.patches),
+        },
+        "parent": init.name if init else None,
+    }
+    with _progress() as on_progress, _stop_on_signal() as stop:
+        options = TrainOptions(
+            seed=seed,
+            stages=tuple(sorted(stage)) if stage else (1, 2, 3),
+            device=target,
+            precision=precision_for(target),
+            initialise=_initialiser(init),
+            on_progress=on_progress,
+            should_stop=stop.is_set,
+            info=info,
+        )
+        finished = Trainer(chosen, data, out, options).run()
+    if finished:
+        console.print(f"Done: {out / 'model.safetensors'}")
+    else:
+        console.print(f"Stopped; the same command goes on from {out}")
+        raise typer.Exit(130)
+
+
+def _adapted(
+    config: RedConfig,
+    epochs: tuple[float, float, float] | None,
+    width: float | None,
+    landmarks: int,
+    batch: int | None,
+) -> RedConfig:
+    scheme_for(landmarks)
+    network = replace(config.network, n_landmarks=landmarks, width=width or config.network.width)
+    config = replace(config, network=network)
+    if epochs is not None:
+        config = with_lengths(config, epochs)
+    if batch is not None:
+        first, second, third = config.train.stages
+        stages = (replace(first, batch=batch), replace(second, batch=batch), third)
+        config = replace(config, train=replace(config.train, stages=stages))
+    return config
+
+
+def _load(stills: list[Still], landmarks: int, what: str) -> FaceSet | None:
+    if not stills:
+        return None
+    with _bar() as bar:
+        task = bar.add_task(what, total=len(stills), note="")
+        return load_faces(
+            stills, landmarks, on_progress=lambda n, of: bar.update(task, completed=n, total=of)
+        )
+
+
+def _clips(
+    faces: FaceSet, videos: list[Path] | None, from_stills: bool, config: RedConfig
+) -> ClipSource | None:
+    train = config.train
+    if videos and from_stills:
+        raise RedError(
+            "--videos and --clips-from-stills exclude each other: real and made clips are "
+            "never mixed in one run; choose one"
+        )
+    if videos:
+        from trainer.data.video_clips import VideoClips
+
+        return VideoClips(
+            videos, config.network.n_landmarks, train.clip_frames, train.clips_per_video
+        )
+    if from_stills:
+        scheme = scheme_for(config.network.n_landmarks)
+        return MovedStills(faces, scheme, train.clip_frames, train.clips_per_video)
+    return None
+
+
+def _initialiser(path: Path | None) -> Callable[[RedNet], None] | None:
+    if path is None:
+        return None
+    from safetensors.torch import load_file
+
+    from trainer.checkpoint import load_model
+    from trainer.models.initialise import load_vgg16, start_from
+
+    def initialise(model: RedNet) -> None:
+        weights = load_file(path)
+        if any(name.startswith("features.") for name in weights):
+            load_vgg16(model, weights)
+        else:
+            start_from(model, load_model(path).model)
+
+    return initialise
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(), TextColumn("{task.fields[note]}", justify="left"), console=console,
+    )  # fmt: skip
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[UpdateProgress], None]]:
+    with _bar() as bar:
+        tasks: dict[int, int] = {}
+        notes: dict[str, float] = {}
+
+        def show(progress: UpdateProgress) -> None:
+            if progress.stage not in tasks:
+                tasks[progress.stage] = bar.add_task(f"Stage {progress.stage}", note="")
+            notes.update({k: v for k, v in progress.losses.items() if k.startswith("nme")})
+            loss = f"loss {progress.losses['loss']:.3f}"
+            errors = " ".join(f"{name[4:]} {value:.2f}" for name, value in notes.items())
+            bar.update(
+                tasks[progress.stage], completed=progress.step, total=progress.steps,
+                note=f"{loss} {errors}",
+            )  # fmt: skip
+
+        yield show
+
+
+@contextmanager
+def _stop_on_signal() -> Iterator[threading.Event]:
+    """Ctrl+C and a polite kill end the run after the update in hand, with a checkpoint."""
+    stop = threading.Event()
+    before = {s: signal.signal(s, lambda *_: stop.set()) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
