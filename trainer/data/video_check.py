@@ -1,12 +1,12 @@
-"""On opening: is this index true, and can seeking in this file be trusted?
+"""On opening: is the index true, and can seeking in this file be trusted?
 
-What is decoded for it is bounded, so that an hour of video opens as fast as a minute.
+What is decoded for it is bounded, so that an hour of video opens nearly as fast as a minute.
+Only where a file's timestamps don't tell the order of its frames is all of it decoded.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -14,14 +14,17 @@ import av
 import numpy as np
 
 from trainer.data.video_base import VideoError
-from trainer.data.video_decoder import Decoder, decoded_order
+from trainer.data.video_decoder import Decoder
 from trainer.data.video_index import REENCODE, PacketIndex
 
-_BUDGET = 120_000_000
-"""Pixels decoded for checking: about a quarter of a second on one core."""
+_BUDGET = 60_000_000
+"""Pixels decoded in order, and as many again after seeks: a quarter of a second on one core."""
 
 _AFTER_KEY = 3
-"""Frames compared after a seek: past the first few nothing new can go wrong."""
+"""Frames compared after a seek: past the first few nothing new goes wrong."""
+
+_HEAD = 64
+"""Frames compared in order where a video is too long to be checked whole."""
 
 
 def check(path: Path, index: PacketIndex) -> tuple[av.VideoFrame, list[str]]:
@@ -36,20 +39,125 @@ def check(path: Path, index: PacketIndex) -> tuple[av.VideoFrame, list[str]]:
     VideoError
         Nothing in this file can be decoded.
     """
-    warnings: list[str] = []
     decoder = Decoder(path, index)
     try:
-        first = next(decoder.following(), (0, None))[1]
-        pixels = first.width * first.height if first else 1
-        head = [] if first is None else [(0 if index.shown[first.pts] == 0 else -1, _sum(first))]
-        n_head = min(max(_BUDGET // 4 // pixels, 4), 64, index.n_frames)
-        head += [(n, _sum(f)) for n, f in islice(decoder.following(), n_head - 1)]
+        first = next(decoder.following(), None)
+        if first is not None:
+            pixels = first[1].width * first[1].height
+            n_head = index.n_frames
+            if n_head * pixels > _BUDGET:
+                n_head = max(4, min(_HEAD, _BUDGET // pixels))
+            head = dict([(first[0], _sum(first[1]))])
+            head.update((n, _sum(f)) for n, f in islice(decoder.following(), n_head - 1))
     finally:
         decoder.close()
-    true_so_far = [n for n, _ in head] == list(range(n_head))
-    if index.pts_guessed or not true_so_far:
-        first = _renumber(path, index)
-    elif index.seekable:
-        budget = _BUDGET // pixels - n_head
-        warnings += _check_seeks(path, index, dict(head), budget)
-    return first, warnings
+    if first is None or index.pts_guessed or list(head) != list(range(n_head)):
+        return _renumber(path, index)
+    return first[1], _check_seeks(path, index, head, _BUDGET // pixels)
+
+
+def _renumber(path: Path, index: PacketIndex) -> tuple[av.VideoFrame, list[str]]:
+    """Decode everything once and number the frames in the order they really come out."""
+    expected = np.sort(index.order)
+    index.reorder(expected)
+    decoder = Decoder(path, index)
+    first, numbers = None, []
+    try:
+        for number, frame in decoder.following():
+            first = first or frame
+            numbers.append(number)
+    finally:
+        decoder.close()
+    if first is None:
+        raise VideoError(
+            f"{path}: not one frame can be decoded, the data is damaged; copy or record it again"
+        )
+    index.reorder(expected[list(dict.fromkeys(numbers))])
+    warnings = []
+    if index.damaged:
+        warnings.append(
+            f"data is damaged: {index.n_frames} of {len(expected)} frames can be decoded, "
+            "the others are left out; copy or record the file again if they matter"
+        )
+    return first, warnings + _check_seeks(path, index, {}, index.n_frames)
+
+
+def _check_seeks(
+    path: Path, index: PacketIndex, in_order: dict[int, int], budget: int
+) -> list[str]:
+    """Compare frames after a few seeks with the same frames without; see that the end is there.
+
+    `in_order` holds checksums of frames decoded from the start, `budget` counts frames.
+    """
+    n_keys = len(index.keys)
+    tried = landed = 0
+    seeker, walker = Decoder(path, index), Decoder(path, index)
+    try:
+        for place in sorted({1, n_keys // 3, 2 * n_keys // 3, n_keys - 1} - {-1, 0}):
+            if place >= n_keys:
+                continue
+            end = int(index.key_frames[place]) + _AFTER_KEY
+            known = all(n in in_order for n in range(end - _AFTER_KEY, min(end, index.n_frames)))
+            cost = _AFTER_KEY if known else end - int(index.key_frames[place - 1])
+            if cost > budget:
+                continue
+            budget -= cost
+            tried += 1
+            if seeker.land(place) is None:
+                continue
+            landed += 1
+            expected = in_order if known else _walk(walker, place - 1, end)
+            if any(s != expected[n] for n, s in _sums(seeker, end).items() if n in expected):
+                landed = 0
+                break
+        if tried and not landed:
+            index.seekable = False
+            return [
+                "jumping inside this file is not reliable, so its frames are decoded from the "
+                "start: right, but slow when going back; for speed re-encode it: "
+                + REENCODE.format(name=path.name)
+            ]
+        return _check_end(seeker, index, in_order, budget)
+    finally:
+        seeker.close()
+        walker.close()
+
+
+def _walk(walker: Decoder, place: int, end: int) -> dict[int, int]:
+    """Checksums of the frames from one key packet on up to the next ones, without a seek there."""
+    if place == 0:
+        walker.start_over()
+    elif walker.land(place) is None:
+        return {}
+    return _sums(walker, end)
+
+
+def _sums(decoder: Decoder, end: int) -> dict[int, int]:
+    sums = {}
+    for number, frame in decoder.following():
+        sums[number] = _sum(frame)
+        if number >= end - 1:
+            break
+    return sums
+
+
+def _check_end(
+    decoder: Decoder, index: PacketIndex, in_order: dict[int, int], budget: int
+) -> list[str]:
+    """Leave out last frames that are listed but can't be decoded, as in a file cut off."""
+    if not len(index.keys) or index.n_frames - 1 in in_order:
+        return []
+    place = len(index.keys) - 1
+    start = int(index.key_frames[place])
+    if index.n_frames - start > budget or decoder.land(place) is None:
+        return []
+    last = max((number for number, _ in decoder.following()), default=-1)
+    missing = index.n_frames - 1 - last
+    if missing <= 0 or last < start:
+        return []
+    index.reorder(index.order[: last + 1])
+    return [f"the last {missing} frames can't be decoded and are left out: the file is cut off"]
+
+
+def _sum(frame: av.VideoFrame) -> int:
+    return zlib.crc32(frame.to_ndarray(format="gray"))

@@ -36,13 +36,21 @@ class Decoder:
         self.index = index
         self._container: av.container.InputContainer | None = None
         self._aim = 0
-        self._start_over()
+        self.start_over()
 
     def close(self) -> None:
         """Close the file."""
         if self._container is not None:
             self._container.close()
             self._container = None
+
+    def start_over(self) -> None:
+        """Reopen the file: not even a seek to its beginning can be trusted to arrive there."""
+        self.close()
+        self._container = open_container(self.path)
+        self._stream = self._container.streams[self.index.stream]
+        self._stream.thread_type = "AUTO"
+        self._begin(0, from_start=True)
 
     def picture(self, number: int) -> av.VideoFrame:
         """Decode frame `number`; asking for frames in order costs no seeks.
@@ -60,17 +68,14 @@ class Decoder:
             if self._from_start:
                 raise self._lose(number)
         place = self.index.key_before(number) if self.index.seekable else None
-        tries = 0
-        while place is not None and tries < 2:
-            landed = self.land(place)
-            if landed is None:
+        for _ in range(2):
+            # The first key is reached by opening the file, which needs no trust.
+            if not place or (landed := self.land(place)) is None:
                 break
             if frame := self._read_until(number):
                 return frame
-            before = int(np.searchsorted(self.index.keys, landed)) - 1
-            place = before if before >= 0 else None
-            tries += 1
-        self._start_over()
+            place = int(np.searchsorted(self.index.keys, landed)) - 1
+        self.start_over()
         if frame := self._read_until(number):
             return frame
         raise self._lose(number)
@@ -108,13 +113,12 @@ class Decoder:
                 continue
             tried.add(offset)
             landed = self._seek(offset)
-            if landed is None or landed > wanted:
+            if landed is None or landed > wanted or landed in self.index.dirty:
                 continue
-            if self._is_clean(landed):
+            if self._is_clean():
                 self._aim = 2 * back + (kind is self.index.dts)
                 return landed
-            self.index.forget_key(landed)
-            return None
+            self.index.dirty.add(landed)
         return None
 
     def _may_continue(self, number: int) -> bool:
@@ -126,14 +130,6 @@ class Decoder:
             return True
         place = self.index.key_before(number)
         return place is None or self.index.key_frames[place] <= self._position
-
-    def _start_over(self) -> None:
-        # Not even a seek to the beginning can be trusted to arrive there.
-        self.close()
-        self._container = open_container(self.path)
-        self._stream = self._container.streams[self.index.stream]
-        self._stream.thread_type = "AUTO"
-        self._begin(0, from_start=True)
 
     def _begin(self, ordinal: int, *, from_start: bool = False) -> None:
         self._demux = self._container.demux(self._stream)
@@ -163,7 +159,7 @@ class Decoder:
             return None
         return None
 
-    def _is_clean(self, landed: int) -> bool:
+    def _is_clean(self) -> bool:
         """Whether the key packet's own picture is the first to come, as a key frame."""
         first = self._next()
         if first is None:
@@ -242,16 +238,6 @@ class Decoder:
             f"{self.path}: frame {number} can't be decoded, its data is damaged; leave it out, "
             "or copy or record the file again"
         )
-
-
-def decoded_order(path: Path, index: PacketIndex) -> np.ndarray:
-    """Decode everything once: ordinals of the packets' frames in the order they come out."""
-    index.reorder(np.flatnonzero(np.ones(len(index.sizes), bool)))
-    decoder = Decoder(path, index)
-    try:
-        return np.array([number for number, _ in decoder.following()], np.int64)
-    finally:
-        decoder.close()
 
 
 def to_rgb(frame: av.VideoFrame, height: int = 0, width: int = 0) -> np.ndarray:

@@ -50,6 +50,8 @@ class PacketIndex:
         Decoding in order met data that isn't valid.
     lost : set of int
         Frames known not to be decodable, even from the start.
+    dirty : set of int
+        Ordinals of key packets at which decoding can't start after all.
     """
 
     stream: int
@@ -64,6 +66,7 @@ class PacketIndex:
     seekable: bool = True
     damaged: bool = False
     lost: set[int] = field(default_factory=set)
+    dirty: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._number()
@@ -90,14 +93,11 @@ class PacketIndex:
         self._number()
 
     def key_before(self, frame: int) -> int | None:
-        """Place in `keys` of the last key packet shown at or before a frame, or None."""
-        places = np.flatnonzero(self.key_frames <= frame)
-        return int(places[-1]) if len(places) else None
-
-    def forget_key(self, ordinal: int) -> None:
-        """Leave out a packet that says it is a key frame and isn't."""
-        del self.sums[ordinal]
-        self._number()
+        """Place in `keys` of the last clean key packet shown at or before a frame, or None."""
+        for place in np.flatnonzero(self.key_frames <= frame)[::-1]:
+            if int(self.keys[place]) not in self.dirty:
+                return int(place)
+        return None
 
     def identify(self, packet: av.Packet) -> int | None:
         """Ordinal of a key packet by its content; None if unknown or ambiguous."""
