@@ -59,7 +59,7 @@ class NetworkConfig:
 
     def channels(self, paper: int) -> int:
         """The number of channels at this width for ``paper`` channels at width 1."""
-        return max(4, int(round(paper * self.width / 4)) * 4)
+        return max(4, round(paper * self.width / 4) * 4)
 
 
 @dataclass(frozen=True)
@@ -145,9 +145,7 @@ RED_PAPER = RedConfig("red-paper", NetworkConfig(temporal="replace"))
 
 RED_LITE = RedConfig(
     "red-lite",
-    NetworkConfig(
-        width=0.25, temporal="add", regression_to_maps=False, regression_dropout=0.1
-    ),
+    NetworkConfig(width=0.25, temporal="add", regression_to_maps=False, regression_dropout=0.1),
     TrainConfig(
         stages=(
             StageConfig(epochs=1.7, batch=24, learning_rate=2e-3),

@@ -149,8 +149,8 @@ class CropTransform:
         if x1 - x0 < 2 or y1 - y0 < 2:
             return image, matrix
         part = image[y0:y1, x0:x1]
-        shrunk_w = max(int(round((x1 - x0) * self.scale * 1.25)), 1)
-        shrunk_h = max(int(round((y1 - y0) * self.scale * 1.25)), 1)
+        shrunk_w = max(round((x1 - x0) * self.scale * 1.25), 1)
+        shrunk_h = max(round((y1 - y0) * self.scale * 1.25), 1)
         small = cv2.resize(part, (shrunk_w, shrunk_h), interpolation=cv2.INTER_AREA)
         ratio = np.array([(x1 - x0) / shrunk_w, (y1 - y0) / shrunk_h])
         # A pixel centre u of the small picture lies at (u + 0.5) * ratio - 0.5 + corner.

@@ -47,7 +47,7 @@ def check(path: Path, index: PacketIndex) -> tuple[av.VideoFrame, list[str]]:
             n_head = index.n_frames
             if n_head * pixels > _BUDGET:
                 n_head = max(4, min(_HEAD, _BUDGET // pixels))
-            head = dict([(first[0], _sum(first[1]))])
+            head = {first[0]: _sum(first[1])}
             head.update((n, _sum(f)) for n, f in islice(decoder.following(), n_head - 1))
     finally:
         decoder.close()

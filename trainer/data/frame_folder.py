@@ -1,0 +1,150 @@
+"""A folder of pictures, one per frame, as a video."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+
+from trainer.data.video_base import MAX_PIXELS, Video, VideoError
+
+PICTURE_SUFFIXES = frozenset([".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"])
+
+_FPS = 25.0
+"""Assumed: pictures don't say."""
+
+_SIZES_CHECKED = 64
+"""Pictures whose size is looked up on opening, spread evenly; the rest when they are read."""
+
+_SIXTEEN_BITS = "I"
+"""PIL's modes with more than 8 bits a pixel start with this letter."""
+
+
+class FrameFolder(Video):
+    """The pictures of a folder in the order of the numbers in their names.
+
+    Grey, RGBA and 16-bit pictures become 8-bit RGB: alpha is dropped, 16 bits lose their
+    lower 8. The frame rate is taken to be 25 a second.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    name : str
+        What to call its results.
+    pictures : sequence of Path, optional
+        These pictures and no others.
+
+    Raises
+    ------
+    VideoError
+        No picture in it, an unreadable one, or pictures of different sizes.
+    """
+
+    def __init__(self, path: Path, name: str, pictures: Sequence[Path] | None = None) -> None:
+        self.path = path
+        self.name = name
+        self.pictures = pictures_in(path) if pictures is None else list(pictures)
+        if not self.pictures:
+            raise VideoError(
+                f"{path}: no video and no pictures in this folder; choose a video file or a "
+                f"folder of frames ({', '.join(sorted(PICTURE_SUFFIXES))})"
+            )
+        self.n_frames = len(self.pictures)
+        self.height, self.width = picture_size(self.pictures[0])
+        last = self.n_frames - 1
+        for number in sorted({round(x) for x in np.linspace(0, last, _SIZES_CHECKED)}):
+            self._check_size(number, picture_size(self.pictures[number]))
+        self.fps = _FPS
+        self.timestamps = np.arange(self.n_frames) / _FPS
+        self.frame_names = [p.stem for p in self.pictures]
+        self.warnings = _gaps(self.frame_names)
+        self._closed = False
+
+    def reopen(self) -> FrameFolder:
+        again = object.__new__(FrameFolder)
+        again.__dict__.update(self.__dict__, _closed=False)
+        return again
+
+    def run_start(self, number: int) -> int:
+        return number
+
+    def close(self) -> None:
+        self._closed = True
+
+    def _frame(self, number: int) -> np.ndarray:
+        if self._closed:
+            raise VideoError(f"{self.path}: this video is closed; open it again")
+        image = read_picture(self.pictures[number])
+        self._check_size(number, image.shape[:2])
+        return image
+
+    def _frames(self, numbers: range) -> Iterator[tuple[int, np.ndarray]]:
+        for number in numbers:
+            yield number, self._frame(number)
+
+    def _check_size(self, number: int, size: tuple[int, ...]) -> None:
+        if size != (self.height, self.width):
+            raise VideoError(
+                f"{self.pictures[number]}: {size[1]} x {size[0]} pixels, the first frame "
+                f"({self.pictures[0].name}) has {self.width} x {self.height}; the frames of one "
+                "video must be of one size: scale or move this one"
+            )
+
+
+def natural_key(name: str | Path) -> tuple[list[tuple[int, int, str]], str]:
+    """Sort key with numbers as numbers: frame_9 before frame_10."""
+    text = Path(name).name
+    parts = re.split(r"(\d+)", text.casefold())
+    key = [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p]
+    return key, text
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures of a folder in natural order; hidden files are left out."""
+    try:
+        entries = list(folder.iterdir())
+    except OSError as error:
+        raise VideoError(
+            f"{folder}: the folder can't be read ({error.strerror}); check its permissions"
+        ) from error
+    return sorted(
+        (
+            p
+            for p in entries
+            if p.suffix.lower() in PICTURE_SUFFIXES and p.name[0] != "." and p.is_file()
+        ),
+        key=natural_key,
+    )
+
+
+def are_numbered(names: Iterable[str]) -> bool:
+    """Whether file names differ in one closing number only: 000001.jpg, frame12.png."""
+    matches = [re.fullmatch(r"(.*?)(\d+)", Path(n).stem) for n in names]
+    return bool(matches) and None not in matches and len({m[1] for m in matches if m}) == 1
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """(height, width) of a picture as it is shown, from its header.
+
+    Raises
+    ------
+    VideoError
+        It can't be read, or is too large.
+    """
+    try:
+        with iio.imopen(path, "r") as file:
+            shape, meta = file.properties().shape, file.metadata()
+    except Exception as error:
+        raise _unreadable(path, error) from error
+    height, width = shape[:2] if len(shape) < 4 else shape[1:3]
+    if height * width > MAX_PIXELS:
+        raise VideoError(
+            f"{path}: {width} x {height} pixels, at most {MAX_PIXELS // 10**6} million can be "
+            "handled; scale the pictures down"
+        )
+    # Orientations 5 to 8 lie on their side.
+    return (width, height) if meta.get("Orientation", 1) in (5, 6, 7, 8) else (height, width)

@@ -1,0 +1,184 @@
+"""Measuring a model on annotated stills it never saw (paper, section 5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from trainer.checkpoint import LoadedModel
+from trainer.data.faces import read_picture
+from trainer.data.pts import read_pts
+from trainer.data.stills import Still
+from trainer.detection import FaceDetector
+from trainer.geometry import CropTransform, FaceBox
+from trainer.metrics import auc, bootstrap_interval, failure_rate, group_errors, matches, nme
+from trainer.scheme import scheme_for
+
+BATCH = 16
+
+
+@dataclass
+class Evaluation:
+    """Every face's answer and error, and what follows from them.
+
+    Attributes
+    ----------
+    stills : the faces in the order they were given
+    errors : (N,) interocular NME in per cent, NaN where no face was found
+    landmarks : (N, L, 2) answers in image pixels, NaN where no face was found
+    truth : (N, L, 2) in image pixels
+    step_errors : (K, N), regression_errors : (N,): the same error of each estimate
+    """
+
+    stills: list[Still]
+    errors: np.ndarray
+    landmarks: np.ndarray
+    truth: np.ndarray
+    step_errors: np.ndarray
+    regression_errors: np.ndarray
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, Any]:
+        """The figures of a report; errors in per cent of the interocular distance.
+
+        ``nme_with_misses`` counts a face not found as 100 %; it is a failure, and 0 in
+        the AUC. ``intervals`` are 95 % bootstrap intervals over people or photos.
+        """
+        found = np.isfinite(self.errors)
+        hit = self.errors[found]
+        misses = int((~found).sum())
+        counted = np.where(found, self.errors, 100.0)
+        names = [still.group for still in self.stills]
+        scheme = scheme_for(self.truth.shape[1])
+        empty = not len(hit)
+        return {
+            **self.extra,
+            "images": len(self.errors),
+            "no_face": misses,
+            "nme_interocular_mean": None if empty else float(hit.mean()),
+            "nme_interocular_median": None if empty else float(np.median(hit)),
+            "nme_with_misses": float(counted.mean()),
+            "failure_rate_10": failure_rate(hit, misses),
+            "auc_10": auc(hit, misses),
+            "per_step": [] if empty else [float(e) for e in self.step_errors[:, found].mean(1)],
+            "regression": None if empty else float(self.regression_errors[found].mean()),
+            "groups": {}
+            if empty
+            else group_errors(self.landmarks[found], self.truth[found], scheme),
+            "intervals": {
+                "nme_with_misses": bootstrap_interval(counted, names),
+                "failure_rate_10": bootstrap_interval(counted, names, failure_rate),
+            },
+        }
+
+
+@dataclass
+class _Task:
+    index: int
+    crop: np.ndarray
+    transform: CropTransform
+
+
+def evaluate(
+    loaded: LoadedModel,
+    stills: Sequence[Still],
+    *,
+    detector: FaceDetector | None = None,
+    precision: torch.dtype = torch.float32,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Align every still and compare it with its annotation.
+
+    Parameters
+    ----------
+    loaded : the model
+    stills : annotated faces, none of which it was trained on
+    detector : finds the face; None takes the box of the true landmarks
+    precision : float32, or bfloat16 for autocast
+    on_progress : called with (done, total)
+    """
+    stills = list(stills)
+    config = loaded.model.config
+    shape = (len(stills), config.n_landmarks, 2)
+    landmarks, truth = np.full(shape, np.nan, np.float32), np.empty(shape, np.float32)
+    steps = np.full((config.steps, *shape), np.nan, np.float32)
+    regression = np.full(shape, np.nan, np.float32)
+    tasks = _tasks(stills, truth, detector, on_progress)
+    for batch in _batched(tasks, BATCH):
+        out = _align(loaded, batch, precision)
+        for row, task in enumerate(batch):
+            back = task.transform.invert
+            landmarks[task.index] = back(out.landmarks[row].cpu().numpy())
+            regression[task.index] = back(out.regression[row].cpu().numpy())
+            for k in range(config.steps):
+                steps[k, task.index] = back(out.per_step[k, row].cpu().numpy())
+    with np.errstate(invalid="ignore"):
+        return Evaluation(
+            stills,
+            _errors(landmarks, truth),
+            landmarks,
+            truth,
+            np.stack([_errors(one, truth) for one in steps]),
+            _errors(regression, truth),
+            {"model": loaded.name, "box": "truth" if detector is None else "detector"},
+        )
+
+
+def crop_of(
+    image: np.ndarray, truth: np.ndarray, detector: FaceDetector | None
+) -> CropTransform | None:
+    """The crop in which a still is aligned; None when its face isn't found."""
+    true_box = FaceBox.around(truth)
+    if detector is None:
+        return CropTransform.from_box(true_box)
+    found = [box for box in detector.detect(image) if matches(box, true_box)]
+    if not found:
+        return None
+    best = max(found, key=true_box.iou)
+    return CropTransform.from_box(best, angle=getattr(best, "angle", 0.0))
+
+
+def _tasks(
+    stills: list[Still],
+    truth: np.ndarray,
+    detector: FaceDetector | None,
+    on_progress: Callable[[int, int], None] | None,
+) -> Iterator[_Task]:
+    for index, still in enumerate(stills):
+        truth[index] = read_pts(still.annotation, truth.shape[1])
+        image = read_picture(still)
+        transform = crop_of(image, truth[index], detector)
+        if on_progress is not None:
+            on_progress(index + 1, len(stills))
+        if transform is not None:
+            yield _Task(index, transform.warp(image), transform)
+
+
+def _batched(tasks: Iterator[_Task], size: int) -> Iterator[list[_Task]]:
+    batch: list[_Task] = []
+    for task in tasks:
+        batch.append(task)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _align(loaded: LoadedModel, batch: list[_Task], precision: torch.dtype):
+    device = loaded.model.mean_shape.device
+    images = torch.from_numpy(np.stack([task.crop for task in batch])).to(device)
+    with torch.autocast(device.type, precision, precision != torch.float32):
+        return loaded.model.align(images, with_regression=True)
+
+
+def _errors(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """NME per face; NaN stays NaN where nothing was predicted."""
+    errors = np.full(len(truth), np.nan)
+    found = np.isfinite(predicted).all(axis=(1, 2))
+    errors[found] = nme(predicted[found], truth[found])
+    return errors

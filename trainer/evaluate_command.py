@@ -1,0 +1,121 @@
+"""``python -m trainer evaluate``: a model's errors on a folder of annotated stills."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from trainer.data.faces import read_picture
+from trainer.data.pts import read_pts
+from trainer.data.stills import Still, find_stills, read_names
+from trainer.errors import RedError
+
+
+class BoxSource(StrEnum):
+    """Where the face box comes from."""
+
+    truth = "truth"
+    detector = "detector"
+
+
+def evaluate(
+    folders: Annotated[list[Path], typer.Argument(help="Folders of pictures with .pts files.")],
+    model: Annotated[str, typer.Option(help="A model's name or .safetensors file.")] = "red-lite",
+    box: Annotated[BoxSource, typer.Option(help="Box of the truth or of the detector.")] = (
+        BoxSource.truth
+    ),
+    only: Annotated[
+        Path | None, typer.Option(help="List of photo or person names to keep.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures to this file.")
+    ] = None,
+    steps: Annotated[
+        Path | None, typer.Option(help="Write pictures of each spatial step into this folder.")
+    ] = None,
+    pictures: Annotated[int, typer.Option(help="How many pictures --steps writes.")] = 24,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
+) -> None:
+    """Measure a model: NME, failures, AUC, by spatial step and facial part."""
+    import torch
+
+    from trainer.checkpoint import load_model
+    from trainer.detection import default_detector
+    from trainer.devices import precision_for, resolve_device
+    from trainer.evaluate import evaluate as measure
+
+    if threads:
+        torch.set_num_threads(threads)
+    target = resolve_device(device)
+    loaded = load_model(model, target)
+    names = read_names(only) if only else None
+    stills = [still for folder in folders for still in find_stills(folder, only=names)]
+    detector = default_detector() if box is BoxSource.detector else None
+    console = Console(stderr=True)
+    with console.status("Aligning") as status:
+        result = measure(
+            loaded,
+            stills,
+            detector=detector,
+            precision=precision_for(target),
+            on_progress=lambda n, of: status.update(f"Aligning {n} of {of}"),
+        )
+    summary = result.summary()
+    if json_file is not None:
+        _write(json_file, json.dumps(summary, indent=1) + "\n")
+    if steps is not None:
+        _write_pictures(steps, stills[:: max(len(stills) // pictures, 1)][:pictures], loaded)
+    _show(summary)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RedError(
+            f"{path}: can't be written ({error.strerror}); choose a folder you may write to"
+        ) from error
+
+
+def _write_pictures(folder: Path, stills: list[Still], loaded) -> None:
+    from trainer.evaluate import crop_of
+    from trainer.step_pictures import write_step_picture
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for still in track(stills, "Drawing", console=Console(stderr=True)):
+        image = read_picture(still)
+        truth = read_pts(still.annotation, loaded.model.config.n_landmarks)
+        crop = crop_of(image, truth, None).warp(image)
+        name = "_".join([*still.image.parent.parts[-2:], still.image.stem])
+        write_step_picture(folder / f"{name}.png", loaded, crop)
+
+
+def _show(summary: dict) -> None:
+    table = Table(title=f"{summary['model']}, box from the {summary['box']}", show_header=False)
+    low, high = summary["intervals"]["nme_with_misses"]
+    rows = {
+        "faces": f"{summary['images']}, {summary['no_face']} not found",
+        "NME interocular, %": f"{_percent(summary['nme_interocular_mean'])} mean, "
+        f"{_percent(summary['nme_interocular_median'])} median",
+        "with misses as 100 %": f"{summary['nme_with_misses']:.2f} ({low:.2f}-{high:.2f})",
+        "failures @10 %": f"{summary['failure_rate_10']:.2f} %",
+        "AUC @10 %": f"{summary['auc_10']:.3f}",
+        "by spatial step": " ".join(_percent(v) for v in summary["per_step"]),
+        "f_REG": _percent(summary["regression"]),
+        "by part": ", ".join(f"{k} {_percent(v)}" for k, v in summary["groups"].items()),
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    Console().print(table)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
