@@ -17,6 +17,7 @@ import numpy as np
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
 from napari_red.core.project import Project
 from napari_red.core.records import Correction, Prediction, TrackRecord, VideoRecord
+from napari_red.core.session import Session
 from trainer.data.pts import write_pts
 from trainer.errors import RedError
 
@@ -112,6 +113,19 @@ def export_video(
     return ExportSummary(folder, files, corrected, video.n_frames - len(with_face))
 
 
+def export_session(
+    session: Session,
+    out_dir: str | Path,
+    on_progress: ProgressCallback = lambda _: None,
+    should_stop: ShouldStop = lambda: False,
+) -> ExportSummary:
+    """Export the open video; see :func:`export_video`."""
+    if not session.n_faces:
+        raise ExportError(f"{session.video.path}: has no landmarks yet; pre-annotate it first")
+    project, video = session.opened()
+    return export_video(project, video, out_dir, on_progress, should_stop)
+
+
 def face_folder(folder: Path, face: int) -> Path:
     """Where the annotation of face number ``face`` (from 0) goes."""
     return folder / "annot" if face == 0 else folder / f"face_{face + 1}" / "annot"
@@ -179,5 +193,3 @@ def _distinct(names: Iterable[str]) -> list[str]:
         seen[name] = seen.get(name, 0) + 1
         distinct.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
     return distinct
-
-

@@ -73,9 +73,7 @@ def _line(picture: np.ndarray, a: np.ndarray, b: np.ndarray, colour: tuple, widt
 
 
 def _dot(picture: np.ndarray, centre: np.ndarray, radius: float, colour: tuple) -> None:
-    cv2.circle(
-        picture, _fixed(centre), round(radius * 2**_SHIFT), colour, -1, cv2.LINE_AA, _SHIFT
-    )
+    cv2.circle(picture, _fixed(centre), round(radius * 2**_SHIFT), colour, -1, cv2.LINE_AA, _SHIFT)
 
 
 def _blend(picture: np.ndarray, alpha: float, draw, *values) -> None:

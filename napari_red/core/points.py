@@ -7,6 +7,8 @@ finite, because NaN breaks a layer's extent and thumbnail.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from trainer.geometry import FaceBox
@@ -69,7 +71,7 @@ def segment_indices(scheme: LandmarkScheme) -> np.ndarray:
     """(S, 2) int array: the pairs of landmarks that contour lines join."""
     pairs: list[tuple[int, int]] = []
     for indices, closed in scheme.contours:
-        pairs += zip(indices[:-1], indices[1:], strict=True)
+        pairs += pairwise(indices)
         if closed:
             pairs.append((indices[-1], indices[0]))
     return np.array(pairs, int)

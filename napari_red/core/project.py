@@ -80,9 +80,11 @@ class Project:
         height: int,
         width: int,
         fps: float,
+        name: str | None = None,
     ) -> VideoRecord:
         """The record of a video, made if new. A video with the same fingerprint that
-        was elsewhere is the same video, moved: its path is brought up to date."""
+        was elsewhere is the same video, moved: its path is brought up to date. ``name``
+        is what its results are called, by default the file's."""
         path = Path(path).absolute()
 
         def work(db: sqlite3.Connection) -> VideoRecord:
@@ -91,7 +93,7 @@ class Project:
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (fingerprint) DO UPDATE SET path = excluded.path,"
                 " name = excluded.name",
-                (str(path), fingerprint, path.stem, n_frames, height, width, fps, _now()),
+                (str(path), fingerprint, name or path.stem, n_frames, height, width, fps, _now()),
             )
             row = db.execute(
                 f"SELECT {_VIDEO_COLUMNS} FROM videos WHERE fingerprint = ?", (fingerprint,)
@@ -160,8 +162,7 @@ class Project:
     def identity(self, track_id: int) -> str | None:
         """Who the face of a track is, None where nobody said."""
         rows = self._read(
-            "SELECT name FROM identities WHERE id ="
-            " (SELECT identity_id FROM tracks WHERE id = ?)",
+            "SELECT name FROM identities WHERE id = (SELECT identity_id FROM tracks WHERE id = ?)",
             (track_id,),
         )
         return rows[0][0] if rows else None

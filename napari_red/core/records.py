@@ -64,9 +64,7 @@ class Correction:
     @classmethod
     def empty(cls, n_landmarks: int) -> Correction:
         """A correction that says nothing yet."""
-        return cls(
-            np.full((n_landmarks, 2), np.nan, np.float32), np.zeros(n_landmarks, dtype=bool)
-        )
+        return cls(np.full((n_landmarks, 2), np.nan, np.float32), np.zeros(n_landmarks, dtype=bool))
 
     @property
     def moved(self) -> np.ndarray:

@@ -181,12 +181,12 @@ class Session:
 
     def start_run(self, model: str, device: str) -> int:
         """Note that a model starts; returns the run's id."""
-        project, record = self._opened()
+        project, record = self.opened()
         return project.start_run(record.id, model, device)
 
     def finish_run(self, run_id: int, outcome: str) -> None:
         """Note how it ended: done, cancelled or failed."""
-        self._opened()[0].finish_run(run_id, outcome)
+        self.opened()[0].finish_run(run_id, outcome)
 
     def store(self, run_id: int, batch: Iterable[tuple[int, Prediction]]) -> None:
         """Write ``(face, prediction)`` pairs; corrected frames stay as they are.
@@ -197,7 +197,7 @@ class Session:
             If the file can't be written, or a face has another number of landmarks.
         """
         rows = list(batch)
-        project, _ = self._opened()
+        project, _ = self.opened()
         found = [face for face, prediction in rows if not prediction.lost]
         for face in range(max(found, default=-1) + 1):
             self._add_track(face, len(rows[0][1].landmarks))
@@ -284,7 +284,7 @@ class Session:
         self._tell(frame, frame)
 
     def _write(self, face: int, frame: int, kind: str, correction: Correction | None) -> Edit:
-        project, _ = self._opened()
+        project, _ = self.opened()
         track = self._tracks[face]
         edit = project.write_correction(track.record.id, frame, kind, correction)
         if edit.after is None:
@@ -295,7 +295,8 @@ class Session:
 
     # -- the project behind it -----------------------------------------------------
 
-    def _opened(self) -> tuple[Project, VideoRecord]:
+    def opened(self) -> tuple[Project, VideoRecord]:
+        """The project file and this video's record in it, made if they aren't there."""
         with self._lock:
             if self._project is None:
                 self._project = self._first_that_works()
@@ -308,6 +309,7 @@ class Session:
                     height=video.height,
                     width=video.width,
                     fps=video.fps,
+                    name=video.name,
                 )
             return self._project, self._record
 
@@ -334,7 +336,7 @@ class Session:
                 )
         else:
             return
-        self._opened()
+        self.opened()
         self._tracks = [self._read_track(project, track) for track in project.tracks(record.id)]
         for edit in project.history(record.id):
             if edit.kind == "undo":
@@ -355,15 +357,13 @@ class Session:
 
     def _empty_track(self, record: TrackRecord) -> _Track:
         shape = (self.n_frames, record.n_landmarks)
-        return _Track(
-            record, np.full((*shape, 2), np.nan, np.float32), np.zeros(shape, np.float32)
-        )
+        return _Track(record, np.full((*shape, 2), np.nan, np.float32), np.zeros(shape, np.float32))
 
     def _add_track(self, face: int, n_landmarks: int) -> None:
         known = self._tracks[face].record.n_landmarks if face < self.n_faces else None
         if known == n_landmarks:
             return
-        project, video = self._opened()
+        project, video = self.opened()
         record = project.add_track(video.id, face, n_landmarks)
         with self._lock:
             self._tracks.append(self._empty_track(record))

@@ -1,0 +1,94 @@
+"""An image layer that shows a video without ever waiting for its decoder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from napari.layers import Image
+from napari.layers.image.image import _ImageSlicingState
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication
+
+from napari_red.core.frames import PATIENCE_S, Screen, VideoStack
+from trainer.errors import RedError
+
+POLL_MS = 15
+"""How often a frame that is being decoded is asked for."""
+
+
+class _ScreenSlicing(_ImageSlicingState):
+    """Takes the displayed slice from the layer's screen; ``layer.data`` stays exact."""
+
+    def _make_slice_request_internal(self, **kwargs: Any) -> Any:
+        request = super()._make_slice_request_internal(**kwargs)
+        screen = self.layer.screen
+        return replace(request, data_at_data_level=screen, data_at_thumbnail_level=screen)
+
+    def _set_view_slice(self) -> None:
+        try:
+            super()._set_view_slice()
+        except RedError as error:
+            show_error(str(error))
+        self.layer.follow_up()
+
+
+class VideoLayer(Image):
+    """A video in napari.
+
+    ``data`` is a :class:`VideoStack`: exact, and waiting for what it is asked. The canvas
+    shows ``screen``: while a frame is decoded it keeps the one before, and
+    ``shown_frame`` says which that is. ``events.set_data`` fires when it changes.
+    """
+
+    _type_string = "image"
+
+    def __init__(self, stack: VideoStack, **kwargs: Any) -> None:
+        has_window = QApplication.instance() is not None
+        self.screen = Screen(stack, PATIENCE_S if has_window else None)
+        self._poll: QTimer | None = None
+        if has_window:
+            self._poll = QTimer()
+            self._poll.setInterval(POLL_MS)
+            self._poll.timeout.connect(self._look_again)
+        options: dict[str, Any] = {"name": stack.video.name, "contrast_limits": (0, 255)}
+        super().__init__(stack, rgb=True, multiscale=False, **(options | kwargs))
+
+    @property
+    def shown_frame(self) -> int:
+        """The frame whose pixels are on the canvas."""
+        return self.screen.wanted if self.screen.shown is None else self.screen.shown
+
+    @property
+    def late(self) -> bool:
+        """True while another frame than the slider's is on the canvas."""
+        return self.screen.late
+
+    def follow_up(self) -> None:
+        """Look again soon if the wanted frame isn't decoded yet."""
+        if self._poll is None:
+            return
+        if self.late:
+            self._poll.start()
+        else:
+            self._poll.stop()
+
+    def close(self) -> None:
+        """Stop decoding; the layer is of no use afterwards."""
+        if self._poll is not None:
+            self._poll.stop()
+        self.data.close()
+
+    def _look_again(self) -> None:
+        try:
+            arrived = self.screen.arrived()
+        except RedError as error:
+            self._poll.stop()
+            show_error(str(error))
+            return
+        if arrived:
+            self.refresh(extent=False, highlight=False)
+
+    def _get_layer_slicing_state(self, data: Any, cache: bool) -> _ScreenSlicing:
+        return _ScreenSlicing(self, data, cache)

@@ -1,0 +1,190 @@
+"""The landmarks of a session in a viewer: fills the layers, hands edits to the session.
+
+Points and edits belong to the frame whose pixels are on the canvas. While the slider
+is somewhere else, editing is locked.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QObject, Signal
+
+from napari_red._qt.landmarks_layer import ContoursLayer, LandmarksLayer
+from napari_red._qt.video_layer import VideoLayer
+from napari_red.core.points import face_and_landmark, from_napari
+from napari_red.core.session import FrameView, Session
+from trainer.errors import RedError
+
+NUDGES = {
+    "Alt-Up": (-1, 0),
+    "Alt-Down": (1, 0),
+    "Alt-Left": (0, -1),
+    "Alt-Right": (0, 1),
+}
+"""Key to (dy, dx) in video pixels."""
+
+
+class LandmarkView(QObject):
+    """Shows a session's landmarks on its video layer.
+
+    Signals
+    -------
+    shown : another frame, or other landmarks, are on the canvas
+    """
+
+    shown = Signal()
+    _changed = Signal(int, int)
+
+    def __init__(self, viewer: ViewerModel, video: VideoLayer, session: Session) -> None:
+        super().__init__()
+        self.viewer, self.video, self.session = viewer, video, session
+        self.points: LandmarksLayer | None = None
+        self.contours: ContoursLayer | None = None
+        self._view: FrameView = session.view(video.shown_frame)
+        self._reference = np.zeros((0, 2))
+        self._changed.connect(self._on_changed)
+        session.listeners.append(self._changed.emit)
+        video.events.set_data.connect(self._on_canvas)
+        viewer.layers.events.removed.connect(self._on_removed)
+        self.rebuild()
+
+    @property
+    def frame(self) -> int:
+        """The frame whose landmarks are shown, which is the one on the canvas."""
+        return self._view.frame
+
+    @property
+    def current(self) -> FrameView:
+        """What is shown."""
+        return self._view
+
+    def close(self) -> None:
+        """Keep an unfinished drag, take the layers away, let go of the session."""
+        self.commit()
+        self.session.listeners.remove(self._changed.emit)
+        self.video.events.set_data.disconnect(self._on_canvas)
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
+        self._remove_layers()
+
+    def rebuild(self) -> None:
+        """Make the layers anew, as many points as the session has landmarks."""
+        self._remove_layers()
+        faces, landmarks = self.session.n_faces, self.session.n_landmarks
+        if not faces:
+            return
+        self.contours = ContoursLayer(faces, landmarks)
+        self.points = LandmarksLayer(faces, landmarks)
+        self.points.on_moved = self.commit
+        self.points.on_hide = self._hide
+        self.points.on_dragged = self._draw_contours
+        for key, (dy, dx) in NUDGES.items():
+            self.points.bind_key(key, lambda layer, by=(dy, dx): layer.nudge(*by), overwrite=True)
+        self.points.bind_key("Control-Z", lambda _: self.undo(), overwrite=True)
+        self.points.bind_key("Control-Shift-Z", lambda _: self.redo(), overwrite=True)
+        self._refill()
+        self.viewer.add_layer(self.contours)
+        self.viewer.add_layer(self.points)
+        self.points.mode = "select"
+        self.viewer.layers.selection.active = self.points
+
+    # -- edits ---------------------------------------------------------------------
+
+    def commit(self) -> None:
+        """Store the points that aren't where they were put: they are corrections."""
+        if self.points is None:
+            return
+        positions = np.asarray(self.points.data)
+        moved = np.flatnonzero((positions != self._reference).any(axis=1))
+        if not len(moved):
+            return
+        landmarks = from_napari(positions, self.points.n_landmarks)
+        by_face: dict[int, dict[int, tuple[float, float]]] = {}
+        for index in moved:
+            face, landmark = face_and_landmark(index, self.points.n_landmarks)
+            x, y = landmarks[face, landmark]
+            by_face.setdefault(face, {})[landmark] = (float(x), float(y))
+        self._reference = positions.copy()
+        try:
+            for face, positions_of_face in by_face.items():
+                self.session.move(self.frame, face, positions_of_face)
+        except RedError as error:
+            show_error(str(error))
+            self._refill()
+
+    def show_hidden(self) -> None:
+        """Make every landmark of the shown frame visible again."""
+        self._do(lambda: self.session.show_all(self.frame))
+
+    def undo(self) -> None:
+        """Take the last edit back and turn to its frame."""
+        self._do(lambda: self._turn_to(self.session.undo()))
+
+    def redo(self) -> None:
+        """Make the last undone edit again and turn to its frame."""
+        self._do(lambda: self._turn_to(self.session.redo()))
+
+    def _hide(self, indices: list[int]) -> None:
+        by_face: dict[int, list[int]] = {}
+        for index in indices:
+            face, landmark = face_and_landmark(index, self.session.n_landmarks)
+            by_face.setdefault(face, []).append(landmark)
+        self._do(
+            lambda: [self.session.hide(self.frame, face, those) for face, those in by_face.items()]
+        )
+
+    def _turn_to(self, frame: int | None) -> None:
+        if frame is not None:
+            self.viewer.dims.set_current_step(0, frame)
+
+    def _do(self, edit) -> None:
+        try:
+            edit()
+        except RedError as error:
+            show_error(str(error))
+
+    # -- showing -------------------------------------------------------------------
+
+    def _on_canvas(self) -> None:
+        """The canvas was drawn: perhaps another frame, perhaps a late one."""
+        if self.points is not None:
+            self.points.locked = self.video.late
+        if self.video.shown_frame != self.frame:
+            self.commit()
+            self._refill()
+            if self.points is not None:
+                self.points.selected_data = set()
+        self.shown.emit()
+
+    def _on_changed(self, first: int, last: int) -> None:
+        """The session has other landmarks for these frames."""
+        if self.points is None or self.points.n_faces != self.session.n_faces:
+            self.rebuild()
+        elif first <= self.frame <= last and not self.points.dragging:
+            self._refill()
+        self.shown.emit()
+
+    def _refill(self) -> None:
+        self._view = self.session.view(self.video.shown_frame)
+        if self.points is not None:
+            self.points.fill(self._view)
+            self._reference = np.array(self.points.data)
+
+    def _draw_contours(self) -> None:
+        if self.points is not None and self.contours is not None:
+            self.contours.fill(self.points.data, self._view)
+
+    def _on_removed(self, event) -> None:
+        """A person took a layer away; the landmarks themselves stay in the project."""
+        if event.value is self.points:
+            self.commit()
+            self.points = None
+        elif event.value is self.contours:
+            self.contours = None
+
+    def _remove_layers(self) -> None:
+        for layer in (self.points, self.contours):
+            if layer is not None and layer in self.viewer.layers:
+                self.viewer.layers.remove(layer)
+        self.points = self.contours = None

@@ -1,0 +1,75 @@
+"""The other end of :mod:`napari_red.core.aligner_process`: aligns in a process of its own.
+
+Reads one JSON line from standard input and writes JSON lines to what was standard
+output; whatever libraries print goes to standard error instead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from typing import Any, TextIO
+
+from napari_red.core.wire import decode_array, encode_array
+from trainer.errors import RedError
+from trainer.geometry import FaceBox
+
+NICENESS = 10
+"""Added to the process's, so that the window goes first."""
+
+
+def main() -> int:
+    """Align as the request says; 0 if it went well, 1 after reporting an error."""
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", buffering=1)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    if hasattr(os, "nice"):
+        with suppress(OSError):  # forbidden in some containers; then it runs as it is
+            os.nice(NICENESS)
+    request = json.loads(sys.stdin.readline())
+    try:
+        _align(request, out)
+    except RedError as error:
+        _send(out, error=str(error))
+        return 1
+    _send(out, end=True)
+    return 0
+
+
+def _align(request: dict[str, Any], out: TextIO) -> None:
+    from trainer.alignment import SequentialAligner
+    from trainer.checkpoint import load_model
+    from trainer.data.video import open_video
+
+    loaded = load_model(request["model"])
+    aligner = SequentialAligner(loaded, device=request["device"], threads=request["threads"])
+    boxes = request["boxes"]
+    corrections = {
+        (int(frame), int(face)): decode_array(landmarks)
+        for frame, face, landmarks in request["corrections"]
+    }
+    with open_video(request["path"]) as video:
+        _send(out, ready=True)
+        for result in aligner.run(
+            video,
+            faces=request["faces"],
+            boxes=None if boxes is None else [FaceBox(*box) for box in boxes],
+            start=request["start"],
+            stop=request["stop"],
+            corrections=corrections,
+        ):
+            _send(
+                out,
+                frame=int(result.frame),
+                landmarks=encode_array(result.landmarks),
+                confidence=encode_array(result.confidence),
+            )
+
+
+def _send(out: TextIO, **message: Any) -> None:
+    out.write(json.dumps(message) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""An aligner that works in a process of its own.
+
+The window stays alive because nothing of the network runs beside it; cancelling works
+at once because the process is ended; a crash there harms nothing here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+
+from napari_red.core.frames import VideoLike
+from napari_red.core.jobs import StopWork
+from napari_red.core.wire import decode_array, encode_array
+from trainer.errors import RedError
+from trainer.geometry import FaceBox
+
+WORKER = "napari_red.core.align_worker"
+
+
+class AlignerProcessError(RedError):
+    """The aligning process reported an error or ended without a word."""
+
+
+@dataclass(frozen=True, eq=False)
+class RemoteFrame:
+    """One frame's result: landmarks (F, L, 2) xy, NaN where lost; confidence (F, L)."""
+
+    frame: int
+    landmarks: np.ndarray
+    confidence: np.ndarray
+
+
+class AlignerProcess:
+    """:class:`trainer.alignment.SequentialAligner` behind a pipe.
+
+    Parameters
+    ----------
+    model : name of a shipped model, or path of a model file
+    device : auto, cpu, cuda or mps
+    threads : threads of the network; by default all cores but one, which the window needs
+    """
+
+    def __init__(self, model: str, device: str = "auto", threads: int | None = None) -> None:
+        self.model = model
+        self.device = device
+        self.threads = threads or max((os.cpu_count() or 2) - 1, 1)
+        self._process: subprocess.Popen[str] | None = None
+        self._stopped = False
+
+    def stop(self) -> None:
+        """End the process now; :meth:`run` raises StopWork. For any thread."""
+        self._stopped = True
+        if self._process is not None:
+            self._process.kill()
+
+    def run(
+        self,
+        video: VideoLike,
+        *,
+        faces: int = 1,
+        boxes: Sequence[FaceBox] | None = None,
+        start: int = 0,
+        stop: int | None = None,
+        corrections: dict[tuple[int, int], np.ndarray] | None = None,
+    ) -> Iterator[RemoteFrame]:
+        """Align frames ``start`` to ``stop`` of the video; results as they come.
+
+        Raises
+        ------
+        AlignerProcessError
+            With the message of the error in there.
+        StopWork
+            After :meth:`stop`.
+        """
+        request = {
+            "path": str(video.path),
+            "model": self.model,
+            "device": self.device,
+            "threads": self.threads,
+            "faces": faces,
+            "boxes": boxes and [[b.x, b.y, b.width, b.height, b.score] for b in boxes],
+            "start": start,
+            "stop": stop,
+            "corrections": [
+                [frame, face, encode_array(landmarks)]
+                for (frame, face), landmarks in (corrections or {}).items()
+            ],
+        }
+        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", WORKER],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                encoding="utf-8",
+            )
+            self._process = process
+            try:
+                if not (yield from self._results(process, request)) and not self._stopped:
+                    process.wait()
+                    raise AlignerProcessError(_ended_early(video, log))
+            finally:
+                process.kill()
+                process.wait()
+                self._process = None
+        if self._stopped:
+            raise StopWork
+
+    def _results(
+        self, process: subprocess.Popen[str], request: dict
+    ) -> Generator[RemoteFrame, None, bool]:
+        """Yields what comes; returns whether the process said that it was at the end."""
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with process.stdin, process.stdout:
+            with suppress(BrokenPipeError):  # it is gone already: told by its missing end
+                process.stdin.write(json.dumps(request) + "\n")
+                process.stdin.flush()
+            for line in process.stdout:
+                message = json.loads(line)
+                if "error" in message:
+                    raise AlignerProcessError(message["error"])
+                if "end" in message:
+                    return True
+                if "frame" in message:
+                    yield RemoteFrame(
+                        message["frame"],
+                        decode_array(message["landmarks"]),
+                        decode_array(message["confidence"]),
+                    )
+        return False
+
+
+def _ended_early(video: VideoLike, log: IO[str]) -> str:
+    log.seek(0)
+    said = log.read().strip().splitlines()
+    return (
+        f"{video.path}: the aligning process ended early "
+        f"({said[-1] if said else 'without a word'}); try again, with device cpu if it was another"
+    )
