@@ -77,7 +77,8 @@ class CurveLog:
                 points = [(x, float(r[name])) for x, r in zip(at, rows, strict=True) if r[name]]
                 if points:
                     axis.plot(*zip(*points, strict=True), label=name)
-            axis.legend()
+            if axis.get_legend_handles_labels()[0]:
+                axis.legend()
             axis.grid(alpha=0.3)
         top.set(yscale="log", ylabel="loss")
         bottom.set(ylabel="validation NME, % of interocular", xlabel="update")

@@ -142,6 +142,11 @@ def choose_precision(model: nn.Module, device: torch.device, cache: Path | None 
     return known[key]
 
 
+def autocast_dtype(model: nn.Module, device: torch.device) -> torch.dtype:
+    """What :func:`choose_precision` chose, as autocast takes it."""
+    return torch.bfloat16 if choose_precision(model, device) == "bf16" else torch.float32
+
+
 def _measure(model: Any, precision: str, rounds: int = 5) -> float:
     """Best seconds of one face, which other programs' load disturbs least."""
     images = torch.full((1, CROP_SIZE, CROP_SIZE, 3), 100, dtype=torch.uint8)

@@ -16,6 +16,7 @@ from trainer.data.stills import Still
 from trainer.detection import FaceDetector
 from trainer.geometry import CropTransform, FaceBox
 from trainer.metrics import auc, bootstrap_interval, failure_rate, group_errors, matches, nme
+from trainer.models.rednet import AlignOutput
 from trainer.scheme import scheme_for
 
 BATCH = 16
@@ -169,7 +170,7 @@ def _batched(tasks: Iterator[_Task], size: int) -> Iterator[list[_Task]]:
         yield batch
 
 
-def _align(loaded: LoadedModel, batch: list[_Task], precision: torch.dtype):
+def _align(loaded: LoadedModel, batch: list[_Task], precision: torch.dtype) -> AlignOutput:
     device = loaded.model.mean_shape.device
     images = torch.from_numpy(np.stack([task.crop for task in batch])).to(device)
     with torch.autocast(device.type, precision, precision != torch.float32):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from trainer.checkpoint import LoadedModel
 from trainer.data.faces import read_picture
 from trainer.data.pts import read_pts
 from trainer.data.stills import Still, find_stills, read_names
@@ -49,7 +50,7 @@ def evaluate(
 
     from trainer.checkpoint import load_model
     from trainer.detection import default_detector
-    from trainer.devices import precision_for, resolve_device
+    from trainer.devices import autocast_dtype, resolve_device
     from trainer.evaluate import evaluate as measure
 
     if threads:
@@ -65,7 +66,7 @@ def evaluate(
             loaded,
             stills,
             detector=detector,
-            precision=precision_for(target),
+            precision=autocast_dtype(loaded.model, target),
             on_progress=lambda n, of: status.update(f"Aligning {n} of {of}"),
         )
     summary = result.summary()
@@ -85,7 +86,7 @@ def _write(path: Path, text: str) -> None:
         ) from error
 
 
-def _write_pictures(folder: Path, stills: list[Still], loaded) -> None:
+def _write_pictures(folder: Path, stills: list[Still], loaded: LoadedModel) -> None:
     from trainer.evaluate import crop_of
     from trainer.step_pictures import write_step_picture
 
@@ -98,7 +99,7 @@ def _write_pictures(folder: Path, stills: list[Still], loaded) -> None:
         write_step_picture(folder / f"{name}.png", loaded, crop)
 
 
-def _show(summary: dict) -> None:
+def _show(summary: dict[str, Any]) -> None:
     table = Table(title=f"{summary['model']}, box from the {summary['box']}", show_header=False)
     low, high = summary["intervals"]["nme_with_misses"]
     rows = {

@@ -64,7 +64,7 @@ def train(
     """Train a network in the paper's three stages."""
     import torch
 
-    from trainer.devices import precision_for, resolve_device
+    from trainer.devices import autocast_dtype, resolve_device
 
     if threads:
         torch.set_num_threads(threads)
@@ -90,7 +90,7 @@ def train(
             seed=seed,
             stages=tuple(sorted(stage)) if stage else (1, 2, 3),
             device=target,
-            precision=precision_for(target),
+            precision=autocast_dtype(RedNet(chosen.network), target),
             initialise=_initialiser(init),
             on_progress=on_progress,
             should_stop=stop.is_set,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
+from imageio.plugins.pillow import PillowPlugin
 
 from trainer.data.video_base import MAX_PIXELS, Video, VideoError
 
@@ -18,9 +20,6 @@ _FPS = 25.0
 
 _SIZES_CHECKED = 64
 """Pictures whose size is looked up on opening, spread evenly; the rest when they are read."""
-
-_SIXTEEN_BITS = "I"
-"""PIL's modes with more than 8 bits a pixel start with this letter."""
 
 
 class FrameFolder(Video):
@@ -137,7 +136,7 @@ def picture_size(path: Path) -> tuple[int, int]:
     """
     try:
         with iio.imopen(path, "r") as file:
-            shape, meta = file.properties().shape, file.metadata()
+            shape, meta = file.properties().shape, _metadata(file)
     except Exception as error:
         raise _unreadable(path, error) from error
     height, width = shape[:2] if len(shape) < 4 else shape[1:3]
@@ -148,3 +147,69 @@ def picture_size(path: Path) -> tuple[int, int]:
         )
     # Orientations 5 to 8 lie on their side.
     return (width, height) if meta.get("Orientation", 1) in (5, 6, 7, 8) else (height, width)
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """A picture of any kind as (H, W, 3) uint8 RGB, upright.
+
+    Raises
+    ------
+    VideoError
+        It can't be read, or its pixels are no colours (floating point, several pages).
+    """
+    picture_size(path)
+    try:
+        with iio.imopen(path, "r") as file:
+            mode = _metadata(file).get("mode")
+            if mode is None:
+                image = file.read()
+            elif mode.startswith("I"):
+                image = file.read(rotate=True)
+            else:
+                image = file.read(mode="RGB", rotate=True)
+    except Exception as error:
+        raise _unreadable(path, error) from error
+    return np.ascontiguousarray(_to_rgb8(path, image))
+
+
+def _to_rgb8(path: Path, image: np.ndarray) -> np.ndarray:
+    if image.dtype in (np.uint16, np.int32):
+        # 32 bits is how 16 are handed over for some formats.
+        image = (np.clip(image, 0, 65535) >> 8).astype(np.uint8)
+    if image.ndim == 2:
+        image = image[..., None]
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] > 4:
+        raise VideoError(
+            f"{path}: an array of {image.dtype} and shape {image.shape} is no picture of 8 or "
+            "16 bits; save it as PNG or JPEG, one picture a file"
+        )
+    return image[..., :3] if image.shape[2] >= 3 else np.repeat(image[..., :1], 3, axis=2)
+
+
+def _metadata(file: Any) -> dict[str, Any]:
+    """What the picture says of itself; only files read with Pillow have `mode` in it."""
+    if isinstance(file, PillowPlugin):
+        return file.metadata(exclude_applied=False)
+    return {}
+
+
+def _unreadable(path: Path, error: Exception) -> VideoError:
+    if not path.exists():
+        return VideoError(f"{path}: the picture is gone; put it back or open the folder again")
+    return VideoError(
+        f"{path}: can't be read as a picture ({error}); replace it or move it out of the folder"
+    )
+
+
+def _gaps(names: Sequence[str]) -> list[str]:
+    """A word on missing numbers: frames are counted as they come, not by their names."""
+    if len(names) < 2 or not are_numbered(f"{n}.png" for n in names):
+        return []
+    numbers = [int(re.search(r"\d+$", n)[0]) for n in names]
+    missing = numbers[-1] - numbers[0] + 1 - len(numbers)
+    if missing <= 0:
+        return []
+    return [
+        f"{missing} numbers are missing between {names[0]} and {names[-1]}; the {len(names)} "
+        "pictures there are count as consecutive frames"
+    ]
