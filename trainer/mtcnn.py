@@ -19,6 +19,7 @@ from trainer.errors import RedError
 
 _WINDOW = 12  # side of P-Net's receptive field, pixels
 _STRIDE = 2
+_OUTPUT_LAYERS = ("dense_5", "dense_6", "softmax_2")  # all, in order: OpenCV 5 wants that
 
 
 class DetectorError(RedError):
@@ -112,6 +113,11 @@ class Mtcnn:
         windows = self._refined(image, windows)
         return self._final(image, windows)
 
+    def face_probability(self, patches: np.ndarray) -> np.ndarray:
+        """O-Net alone on (N, 48, 48, 3) uint8 RGB patches: (N,), that each shows a face."""
+        self._output.setInput(_normalised(patches).transpose(0, 2, 1, 3))
+        return self._output.forward(list(_OUTPUT_LAYERS))[2][:, 1]
+
     def _propose(self, image: np.ndarray, min_face: float) -> np.ndarray:
         height, width = image.shape[:2]
         scale, found = _WINDOW / min_face, []
@@ -171,7 +177,7 @@ class Mtcnn:
         if not len(windows):
             return np.empty((0, 5)), np.empty((0, 5, 2))
         self._output.setInput(_patches(image, windows, 48))
-        regression, points, probability = self._output.forward(["dense_5", "dense_6", "softmax_2"])
+        regression, points, probability = self._output.forward(list(_OUTPUT_LAYERS))
         keep = probability[:, 1] > self.settings.thresholds[2]
         windows = np.column_stack([windows[keep, :4], probability[keep, 1]])
         size = windows[:, 2:4] - windows[:, :2] + 1
