@@ -162,9 +162,7 @@ class ContoursLayer(Vectors):
         self.n_landmarks = n_landmarks
         self._segments = segment_indices(scheme)
         self._rgb = np.tile(landmark_colours(scheme)[self._segments[:, 1]], (n_faces, 1))
-        vectors = contour_vectors(
-            np.zeros((n_faces * n_landmarks, 2)), self._segments, n_landmarks
-        )
+        vectors = contour_vectors(np.zeros((n_faces * n_landmarks, 2)), self._segments, n_landmarks)
         options: dict[str, Any] = {
             "name": "Face contours",
             "vector_style": "line",

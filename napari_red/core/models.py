@@ -12,6 +12,7 @@ from trainer.errors import RedError
 
 DEFAULT_MODEL = "red-lite"
 SUFFIX = ".safetensors"
+DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 class ModelChoiceError(RedError):

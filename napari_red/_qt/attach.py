@@ -1,0 +1,55 @@
+"""What opening a video does to a viewer, whether the dock is open or not."""
+
+from __future__ import annotations
+
+from weakref import WeakSet
+
+import napari
+from napari.layers import Image
+from qtpy.QtCore import QTimer
+
+from napari_red._qt.video_layer import VideoLayer
+from napari_red.core.frames import VideoStack
+
+_attached: WeakSet = WeakSet()
+
+
+def attach(viewer: napari.Viewer) -> None:
+    """From now on, videos in this viewer play at their own speed, and stop decoding when
+    they are removed. Doing it twice does no harm."""
+    if viewer in _attached:
+        return
+    _attached.add(viewer)
+
+    def inserted(event) -> None:
+        layer = event.value
+        if isinstance(layer, VideoLayer):
+            set_speed(viewer, layer.data.video.fps)
+        elif isinstance(layer, Image) and isinstance(layer.data, VideoStack):
+            # Sample data can only be handed over as plain tuples.
+            QTimer.singleShot(0, lambda: _replace(viewer, layer))
+
+    def removed(event) -> None:
+        if isinstance(event.value, VideoLayer):
+            event.value.close()
+
+    viewer.layers.events.inserted.connect(inserted)
+    viewer.layers.events.removed.connect(removed)
+
+
+def set_speed(viewer: napari.Viewer, fps: float) -> None:
+    """Let the play button of the time slider run at ``fps`` frames a second.
+
+    The slider's own value, not napari's setting, which would change for good.
+    """
+    sliders = viewer.window._qt_viewer.dims.slider_widgets
+    if sliders and fps > 0:
+        sliders[0].fps = round(fps, 2)
+
+
+def _replace(viewer: napari.Viewer, image: Image) -> None:
+    if image not in viewer.layers:
+        return
+    position = viewer.layers.index(image)
+    viewer.layers.remove(image)
+    viewer.layers.insert(position, VideoLayer(image.data, name=image.name))

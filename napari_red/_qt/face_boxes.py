@@ -1,0 +1,84 @@
+"""Face boxes drawn by a person or found by the detector, on the shown frame."""
+
+from __future__ import annotations
+
+from napari.components import ViewerModel
+from napari.layers import Shapes
+from qtpy.QtCore import QObject, Signal
+
+from napari_red._qt.video_layer import VideoLayer
+from napari_red.core.points import box_from_napari, box_to_napari
+from trainer.geometry import FaceBox
+
+COLOUR = "#ffd166"
+
+
+class FaceBoxes(QObject):
+    """A Shapes layer of rectangles that belong to one frame of a video.
+
+    Signals
+    -------
+    changed : there are other boxes, or they belong to another frame
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.frame: int | None = None
+        self._video: VideoLayer | None = None
+        self._layer: Shapes | None = None
+        viewer.layers.events.removed.connect(self._on_removed)
+
+    def boxes(self) -> tuple[FaceBox, ...] | None:
+        """The boxes, left to right as they were made; None if there is none."""
+        if self._layer is None or not len(self._layer.data):
+            return None
+        return tuple(box_from_napari(corners) for corners in self._layer.data)
+
+    def draw(self, video: VideoLayer) -> None:
+        """Let the person draw a rectangle round each face on the shown frame."""
+        layer = self._fresh(video)
+        layer.mode = "add_rectangle"
+        self.viewer.layers.selection.active = layer
+        self.changed.emit()
+
+    def put(self, video: VideoLayer, frame: int, boxes: list[FaceBox]) -> None:
+        """Show these boxes of that frame; they can be moved and resized."""
+        layer = self._fresh(video)
+        self.frame = frame
+        if boxes:
+            layer.add_rectangles([box_to_napari(box) for box in boxes])
+        layer.mode = "select"
+        self.changed.emit()
+
+    def clear(self) -> None:
+        """Take the boxes away."""
+        if self._layer is not None and self._layer in self.viewer.layers:
+            self.viewer.layers.remove(self._layer)
+        self._layer = self.frame = None
+        self.changed.emit()
+
+    def _fresh(self, video: VideoLayer) -> Shapes:
+        self.clear()
+        self._video = video
+        self._layer = Shapes(
+            ndim=2, name="Face box", edge_color=COLOUR, face_color="transparent", edge_width=2
+        )
+        self._layer.current_edge_color = COLOUR
+        self._layer.current_face_color = "transparent"
+        self._layer.current_edge_width = max(video.data.shape[1] / 250, 1)
+        self._layer.events.data.connect(self._on_data)
+        self.viewer.add_layer(self._layer)
+        return self._layer
+
+    def _on_data(self, event: object) -> None:
+        if self.frame is None and self._video is not None and self.boxes():
+            self.frame = self._video.shown_frame
+        self.changed.emit()
+
+    def _on_removed(self, event) -> None:
+        if event.value is self._layer:
+            self._layer = self.frame = None
+            self.changed.emit()
