@@ -13,7 +13,9 @@ from imageio.plugins.pillow import PillowPlugin
 
 from trainer.data.video_base import MAX_PIXELS, Video, VideoError
 
-PICTURE_SUFFIXES = frozenset([".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"])
+PICTURE_SUFFIXES = frozenset(
+    [".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"]
+)
 
 _FPS = 25.0
 """Assumed: pictures don't say."""
@@ -160,10 +162,9 @@ def read_picture(path: Path) -> np.ndarray:
     picture_size(path)
     try:
         with iio.imopen(path, "r") as file:
-            mode = _metadata(file).get("mode")
-            if mode is None:
+            if not isinstance(file, PillowPlugin):
                 image = file.read()
-            elif mode.startswith("I"):
+            elif _metadata(file)["mode"].startswith("I"):
                 image = file.read(rotate=True)
             else:
                 image = file.read(mode="RGB", rotate=True)
@@ -205,7 +206,7 @@ def _gaps(names: Sequence[str]) -> list[str]:
     """A word on missing numbers: frames are counted as they come, not by their names."""
     if len(names) < 2 or not are_numbered(f"{n}.png" for n in names):
         return []
-    numbers = [int(re.search(r"\d+$", n)[0]) for n in names]
+    numbers = [int(re.sub(r".*\D", "", n)) for n in names]
     missing = numbers[-1] - numbers[0] + 1 - len(numbers)
     if missing <= 0:
         return []

@@ -31,7 +31,32 @@ from trainer.data.video_index import PacketIndex, check_size, explain, scan
 __all__ = ["VIDEO_SUFFIXES", "Video", "VideoError", "find_videos", "open_video"]
 
 VIDEO_SUFFIXES = frozenset(
-    [".3g2", ".3gp", ".asf", ".avi", ".flv", ".gif", ".m1v", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m"]
+    [
+        ".3g2",
+        ".3gp",
+        ".asf",
+        ".avi",
+        ".flv",
+        ".gif",
+        ".m1v",
+        ".m2ts",
+        ".m2v",
+        ".m4v",
+        ".mkv",
+        ".mov",
+        ".mp4",
+        ".mpe",
+        ".mpeg",
+        ".mpg",
+        ".mts",
+        ".mxf",
+        ".ogv",
+        ".ts",
+        ".vob",
+        ".webm",
+        ".wmv",
+        ".y4m",
+    ]
 )
 """What `find_videos` takes for a video inside a folder; `open_video` tries any file."""
 
@@ -114,7 +139,9 @@ def _videos_below(folder: Path) -> list[Path]:
             found += videos
             if any(v.stem == "vid" for v in videos) and _FRAMES_OF_300VW in folders:
                 folders.remove(_FRAMES_OF_300VW)
-        elif are_numbered([f for f in visible if Path(f).suffix.lower() in PICTURE_SUFFIXES]) or (place == folder and not folders and pictures_in(place)):
+        elif are_numbered([f for f in visible if Path(f).suffix.lower() in PICTURE_SUFFIXES]) or (
+            place == folder and not folders and pictures_in(place)
+        ):
             found.append(place)
     return found
 

@@ -160,4 +160,4 @@ def _check_end(
 
 
 def _sum(frame: av.VideoFrame) -> int:
-    return zlib.crc32(frame.to_ndarray(format="gray"))
+    return zlib.crc32(np.ascontiguousarray(frame.to_ndarray(format="gray")).data)

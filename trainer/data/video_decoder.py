@@ -13,6 +13,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.sidedata.sidedata import SideData
 
 from trainer.data.video_base import VideoError
 from trainer.data.video_index import (
@@ -22,6 +23,7 @@ from trainer.data.video_index import (
     explain,
     open_container,
     reason,
+    video_stream,
 )
 
 _KEYS_BACK = 4
@@ -34,21 +36,21 @@ class Decoder:
     def __init__(self, path: Path, index: PacketIndex) -> None:
         self.path = path
         self.index = index
-        self._container: av.container.InputContainer | None = None
         self._aim = 0
-        self.start_over()
+        self._open()
 
     def close(self) -> None:
         """Close the file."""
-        if self._container is not None:
-            self._container.close()
-            self._container = None
+        self._container.close()
 
     def start_over(self) -> None:
         """Reopen the file: not even a seek to its beginning can be trusted to arrive there."""
         self.close()
+        self._open()
+
+    def _open(self) -> None:
         self._container = open_container(self.path)
-        self._stream = self._container.streams[self.index.stream]
+        self._stream = video_stream(self._container, self.path)
         self._stream.thread_type = "AUTO"
         self._begin(0, from_start=True)
 
@@ -270,10 +272,10 @@ def to_rgb(frame: av.VideoFrame, height: int = 0, width: int = 0) -> np.ndarray:
 def orientation(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
     """How to turn a frame upright: (transpose, then flip left-right, then flip up-down)."""
     side = frame.side_data.get("DISPLAYMATRIX")
-    if side is None:
+    if not isinstance(side, SideData):
         return False, False, False
     # x' = a x + c y, y' = b x + d y, with x to the right and y down.
-    a, b, _, c, d = (int(v) for v in np.frombuffer(side, np.int32)[:5])
+    a, b, _, c, d = (int(v) for v in np.frombuffer(bytes(side), np.int32)[:5])
     if abs(a) + abs(d) >= abs(b) + abs(c):
         return False, a < 0, d < 0
     return True, c < 0, b < 0

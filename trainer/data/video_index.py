@@ -28,8 +28,6 @@ class PacketIndex:
 
     Attributes
     ----------
-    stream : int
-        Index of the video stream in its file.
     time_base : Fraction
         Seconds per unit of `pts` and `dts`.
     pts, dts : (P,) int64 arrays
@@ -54,7 +52,6 @@ class PacketIndex:
         Ordinals of key packets at which decoding can't start after all.
     """
 
-    stream: int
     time_base: Fraction
     pts: np.ndarray
     dts: np.ndarray
@@ -216,14 +213,18 @@ def scan(path: Path) -> tuple[PacketIndex, list[str]]:
     VideoError
         Unreadable, or nothing in it to show.
     """
-    pts, dts, sizes, sums, hidden = [], [], [], {}, []
+    pts: list[int] = []
+    dts: list[int] = []
+    sizes: list[int] = []
+    hidden: list[bool] = []
+    sums: dict[int, int] = {}
     broken_at: Exception | None = None
     partial = False
     with open_container(path) as container:
         stream = video_stream(container, path)
         for other in container.streams:
             if other is not stream:
-                other.discard = "ALL"
+                other.discard = av.stream.Discard.all
         try:
             for packet in container.demux(stream):
                 if not packet.size:
@@ -247,7 +248,6 @@ def scan(path: Path) -> tuple[PacketIndex, list[str]]:
         guessed = container.format.name == "avi" and (
             codec.name in ("h264", "hevc") or bool(codec.has_b_frames)
         )
-        index_of_stream = stream.index
     if partial:
         hidden[-1] = True
     times_shown = np.array(pts, np.int64)
@@ -261,7 +261,6 @@ def scan(path: Path) -> tuple[PacketIndex, list[str]]:
     complete = not (known == NO_TIME).any() and len(np.unique(known)) == len(known)
     order = visible[np.argsort(known, kind="stable")] if complete else visible
     index = PacketIndex(
-        stream=index_of_stream,
         time_base=time_base,
         pts=times_shown,
         dts=np.array(dts, np.int64),
