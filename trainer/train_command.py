@@ -75,7 +75,10 @@ def train(
     faces = _load(kept, landmarks, "Reading training faces")
     validation = _load(list(dict.fromkeys(aside)), landmarks, "Reading validation faces")
     target = resolve_device(device)
-    data = TrainingData(faces, _clips(faces, videos, clips_from_stills, chosen), validation)
+    clips = _clips(faces, videos, clips_from_stills, chosen, out, seed)
+    if clips is not None:
+        faces = replace(faces, people=clips.people)
+    data = TrainingData(faces, clips, validation)
     info = {
         "data": {
             "stills": [path.name for path in stills],
@@ -134,7 +137,12 @@ def _load(stills: list[Still], landmarks: int, what: str) -> FaceSet | None:
 
 
 def _clips(
-    faces: FaceSet, videos: list[Path] | None, from_stills: bool, config: RedConfig
+    faces: FaceSet,
+    videos: list[Path] | None,
+    from_stills: bool,
+    config: RedConfig,
+    out: Path,
+    seed: int,
 ) -> ClipSource | None:
     train = config.train
     if videos and from_stills:
@@ -145,9 +153,18 @@ def _clips(
     if videos:
         from trainer.data.video_clips import VideoClips
 
-        return VideoClips(
-            videos, config.network.n_landmarks, train.clip_frames, train.clips_per_video
-        )
+        with _bar() as bar:
+            task = bar.add_task("Cutting clips", total=None, note="")
+            return VideoClips(
+                videos,
+                config.network.n_landmarks,
+                train.clip_frames,
+                train.clips_per_video,
+                cache=out / "clips.npy",
+                people=faces.people,
+                seed=seed,
+                on_progress=lambda n, of: bar.update(task, completed=n, total=of),
+            )
     if from_stills:
         scheme = scheme_for(config.network.n_landmarks)
         return MovedStills(faces, scheme, train.clip_frames, train.clips_per_video)

@@ -43,6 +43,8 @@ class ClipSource(Protocol):
     """What the report calls these clips; made ones are never called video."""
     n_clips: int
     """Clips of one epoch."""
+    people: list[str]
+    """Names of the persons that ``identities`` count through."""
 
     def draw(self, size: int, seed: int, number: int) -> ClipBatch:
         """Batch ``number`` of ``size`` clips, no two of one identity; the same every time."""
@@ -63,6 +65,7 @@ class MovedStills:
         self.scheme = scheme
         self.frames = frames
         self.n_clips = len(faces.order) * per_face
+        self.people = faces.people
 
     def draw(self, size: int, seed: int, number: int) -> ClipBatch:
         """See :class:`ClipSource`."""

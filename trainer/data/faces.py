@@ -48,16 +48,18 @@ class FaceSet:
         return ((np.nanmean(crops, axis=0) + 0.5) / CROP_SIZE).astype(np.float32)
 
 
+def patch_transform(box: FaceBox) -> CropTransform:
+    """From image pixels to those of the patch around a face box."""
+    crop = CropTransform.from_box(box, size=CROP_SIZE)
+    return CropTransform(crop.centre_x, crop.centre_y, crop.scale, size=PATCH_SIZE)
+
+
 def patch_of(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The patch around a face and the landmarks in it.
 
     (H, W, 3) uint8 and (L, 2) image xy to (192, 192, 3) uint8 and (L, 2) patch xy.
     """
-    box = FaceBox.around(landmarks)
-    transform = CropTransform.from_box(box, size=CROP_SIZE)
-    wide = CropTransform(
-        transform.centre_x, transform.centre_y, transform.scale, size=PATCH_SIZE
-    )
+    wide = patch_transform(FaceBox.around(landmarks))
     return wide.warp(image), wide.apply(landmarks)
 
 

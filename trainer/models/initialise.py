@@ -18,7 +18,8 @@ class InitialiseError(RedError):
 def gaussian(model: nn.Module, seed: int) -> None:
     """Fill every convolution and linear layer from zero-mean normals (He's spread).
 
-    Biases become 0; batch norm and the LSTM keep PyTorch's start.
+    The LSTM's weights are normal with spread 1 / sqrt(hidden units). Biases become 0;
+    batch norm starts as the identity.
     """
     rng = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -30,6 +31,11 @@ def gaussian(model: nn.Module, seed: int) -> None:
                 module.weight.copy_(drawn * (gain / fan_in) ** 0.5)
                 if module.bias is not None:
                     module.bias.zero_()
+            elif isinstance(module, nn.LSTMCell):
+                for parameter in module.parameters():
+                    drawn = torch.randn(parameter.shape, generator=rng)
+                    spread = module.hidden_size**-0.5 if parameter.ndim > 1 else 0.0
+                    parameter.copy_(drawn * spread)
 
 
 def load_vgg16(model: RedNet, weights: dict[str, Tensor]) -> None:
