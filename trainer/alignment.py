@@ -1,0 +1,302 @@
+"""Sequential alignment of a video: detect, then track (paper, sections 3 and 4).
+
+Each frame's landmarks give the next frame's crop and label map z, and the LSTM's state
+runs along. A face that is lost is noticed, said, and found again; the frames between the
+detector's last look and its next are then made up for, backwards.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from trainer.ahead import ahead
+from trainer.checkpoint import LoadedModel
+from trainer.data.video_base import Video
+from trainer.detection import FaceDetector, default_detector
+from trainer.devices import Runner, resolve_device, torch_threads
+from trainer.geometry import FaceBox
+from trainer.scheme import scheme_for
+from trainer.tracker import FaceNetwork, FaceTracker
+from trainer.tracking import RULES, FaceResult, Judge, TrackingRules, distance
+
+BACK_REACH = 300
+"""A correction changes at most so many frames before it."""
+
+_AGREED = 0.03  # of the box side: backward and forward tracks are on the same landmarks
+_AGREED_FRAMES = 3
+_CHUNK_BYTES = 128 * 1024 * 1024
+
+
+@dataclass
+class AlignedFrame:
+    """The faces of one frame. F is the number of slots; a face keeps its slot.
+
+    Attributes
+    ----------
+    frame : 0-based number in the video
+    landmarks : (F, L, 2) float32, xy in video pixels, NaN where there is no face
+    confidence : (F, L) float32, 0 to 1, NaN where there is no face; 1 where corrected
+    boxes : around each face's landmarks, None where there is no face
+    seconds : this frame's share of "decode", "detect" and "network"; decoding runs beside
+        the other two
+    notes : what happened, in words: a face lost or found, an unreadable frame
+    """
+
+    frame: int
+    landmarks: np.ndarray
+    confidence: np.ndarray
+    boxes: list[FaceBox | None]
+    seconds: dict[str, float]
+    notes: list[str] = field(default_factory=list)
+
+    def put(self, slot: int, landmarks: np.ndarray, confidence: np.ndarray) -> None:
+        """Fill one slot; all-NaN landmarks empty it."""
+        self.landmarks[slot], self.confidence[slot] = landmarks, confidence
+        seen = np.isfinite(landmarks).all(axis=-1).any()
+        self.boxes[slot] = FaceBox.around(landmarks) if seen else None
+
+
+class SequentialAligner:
+    """Aligns videos with one network on one device.
+
+    Parameters
+    ----------
+    loaded : from :func:`trainer.checkpoint.load_model`
+    detector : finds faces; the embedded one if None
+    device : "auto", "cpu", "cuda" or "mps"
+    threads : CPU threads for the network; None leaves PyTorch's setting
+    rules : when a face is lost
+
+    Raises
+    ------
+    DeviceError
+        If the device was asked for and isn't there.
+    DetectorError
+        If the embedded detector's weights are missing.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        *,
+        detector: FaceDetector | None = None,
+        device: str = "auto",
+        threads: int | None = None,
+        rules: TrackingRules = RULES,
+    ) -> None:
+        self.device = resolve_device(device)
+        self.threads = threads
+        self.detector = detector or default_detector()
+        self.n_landmarks = int(loaded.model.mean_shape.shape[0])
+        self.scheme = scheme_for(self.n_landmarks)
+        self.judge = Judge(rules, loaded.model.mean_shape.cpu().numpy(), self.scheme.eye_corners)
+        with torch_threads(threads):
+            self.runner = Runner(loaded.model, self.device)
+
+    def warm_up(self, image: np.ndarray) -> None:
+        """Run every part once on an (H, W, 3) picture, so that the first frame isn't slow."""
+        height, width = image.shape[:2]
+        side = min(height, width) / 2
+        box = FaceBox((width - side) / 2, (height - side) / 2, side, side)
+        with torch_threads(self.threads):
+            self.detector.detect(image)
+            for _ in range(2):
+                FaceNetwork(self.runner, self.scheme).start(image, [box])
+
+    def run(
+        self,
+        video: Video,
+        *,
+        faces: int = 1,
+        boxes: Sequence[FaceBox | None] | None = None,
+        start: int = 0,
+        stop: int | None = None,
+        corrections: Mapping[tuple[int, int], np.ndarray] | None = None,
+        initial: np.ndarray | None = None,
+    ) -> Iterator[AlignedFrame]:
+        """Align frames ``start`` to ``stop``, in order, each exactly once.
+
+        Parameters
+        ----------
+        video : an open video
+        faces : how many faces to follow at most
+        boxes : where faces are in the first frame, by slot; None entries are searched for
+        start, stop : first frame and the one after the last; None is the end
+        corrections : {(frame, face): (L, 2) xy in video pixels}: come out untouched, enter
+            the network as its label map, and restart the track both ways. Up to
+            :data:`BACK_REACH` frames before a correction wait for it.
+        initial : (F, L, 2) landmarks of frame ``start - 1``, to go on from; NaN where none
+
+        Raises
+        ------
+        VideoError
+            If the video turns out to be unreadable.
+        """
+        run = _Run(self, video, faces, boxes, corrections or {}, initial)
+        with torch_threads(self.threads):
+            yield from run.frames(start, video.n_frames if stop is None else stop)
+
+
+class _Run:
+    """One pass over one video, with the frames that can't be handed out yet."""
+
+    def __init__(
+        self,
+        aligner: SequentialAligner,
+        video: Video,
+        faces: int,
+        boxes: Sequence[FaceBox | None] | None,
+        corrections: Mapping[tuple[int, int], np.ndarray],
+        initial: np.ndarray | None,
+    ) -> None:
+        self.video = video
+        self.n_landmarks = aligner.n_landmarks
+        self.boxes = {i: box for i, box in enumerate(boxes or ()) if box is not None}
+        self.corrections: dict[int, dict[int, np.ndarray]] = {}
+        for (frame, face), landmarks in corrections.items():
+            points = np.asarray(landmarks, np.float32)
+            self.corrections.setdefault(frame, {})[face] = points
+        slots = [faces, len(boxes or ()), *(face + 1 for _, face in corrections)]
+        if initial is not None:
+            slots.append(len(initial))
+        self.n_faces = max(slots)
+        self.network = FaceNetwork(aligner.runner, aligner.scheme)
+        self.tracker = FaceTracker(self.network, aligner.detector, aligner.judge, self.n_faces)
+        self.initial = initial
+        self.held: deque[AlignedFrame] = deque()
+        self.images: dict[int, np.ndarray] = {}
+
+    def frames(self, start: int, stop: int) -> Iterator[AlignedFrame]:
+        """See :meth:`SequentialAligner.run`."""
+        corrected = sorted(frame for frame in self.corrections if start <= frame < stop)
+        expected = start
+        with closing(ahead(self.video.frames(start, stop))) as source:
+            for (number, image), seconds in source:
+                for missing in range(expected, number):
+                    self._miss(missing)
+                expected = number + 1
+                if number == start:
+                    self._resume(image, number)
+                self._take(image, number, seconds)
+                while corrected and corrected[0] <= number:
+                    corrected.pop(0)
+                yield from self._release(number, corrected[0] if corrected else None)
+        for missing in range(expected, min(stop, self.video.n_frames)):
+            self._miss(missing)
+        yield from self.held
+        self.held.clear()
+
+    def _resume(self, image: np.ndarray, number: int) -> None:
+        if self.initial is not None:
+            for slot, landmarks in enumerate(self.initial):
+                if np.isfinite(landmarks).all():
+                    self.tracker.pin(image, number, slot, landmarks.astype(np.float32))
+
+    def _take(self, image: np.ndarray, number: int, seconds: float) -> None:
+        """One frame through the tracker, into the frames held back."""
+        before = self.network.seconds, self.tracker.seconds
+        pinned = self.corrections.get(number, {})
+        notes = self.tracker.step(image, number, boxes=self.boxes, pinned=pinned)
+        self.boxes = {}
+        out = self._empty(number, notes)
+        for slot, track in self.tracker.tracks.items():
+            out.put(slot, track.result.landmarks, track.result.confidence)
+        for slot, landmarks in pinned.items():
+            known = np.isfinite(landmarks).all(axis=-1)
+            out.put(slot, landmarks, np.where(known, 1.0, np.nan))
+        for slot in self.tracker.found:
+            self._make_up(slot, number)
+        for slot in pinned:
+            if slot in self.tracker.tracks:
+                self._rewind(slot, number)
+        self.held.append(out)
+        self.images[number] = image
+        out.seconds = {
+            "decode": seconds,
+            "detect": self.tracker.seconds - before[1],
+            "network": self.network.seconds - before[0],
+        }
+
+    def _miss(self, number: int) -> None:
+        self.held.append(self._empty(number, self.tracker.missed(number)))
+
+    def _empty(self, number: int, notes: list[str]) -> AlignedFrame:
+        shape = (self.n_faces, self.n_landmarks)
+        return AlignedFrame(
+            number,
+            np.full((*shape, 2), np.nan, np.float32),
+            np.full(shape, np.nan, np.float32),
+            [None] * self.n_faces,
+            {"decode": 0.0, "detect": 0.0, "network": 0.0},
+            notes,
+        )
+
+    def _release(self, number: int, next_correction: int | None) -> Iterator[AlignedFrame]:
+        """Hand out the frames that nothing can change any more."""
+        hold = number + 1
+        if self.tracker.searching:
+            hold = min(hold, self.tracker.last_search + 1)
+        for old in [kept for kept in self.images if kept < hold]:
+            del self.images[old]
+        if next_correction is not None:
+            hold = min(hold, next_correction - BACK_REACH)
+        while self.held and self.held[0].frame < hold:
+            yield self.held.popleft()
+
+    def _make_up(self, slot: int, number: int) -> None:
+        """A face was found: follow it back to the detector's look before."""
+        images = ((n, self.images[n]) for n in range(number - 1, -1, -1) if n in self.images)
+        held = {frame.frame: frame for frame in self.held}
+        track = self.tracker.tracks[slot]
+        for n, result in self.tracker.trace(track.result, images):
+            frame = held.get(n)
+            if frame is None or frame.boxes[slot] is not None or self._meets(frame, slot, result):
+                return
+            frame.put(slot, result.landmarks, result.confidence)
+
+    def _rewind(self, slot: int, number: int) -> None:
+        """A face was corrected: follow it back until that agrees with what was there."""
+        held = {frame.frame: frame for frame in self.held}
+        earlier = [n for n in self.corrections if n < number and slot in self.corrections[n]]
+        first = max((number + max(earlier)) // 2 + 1 if earlier else 0, min(held, default=number))
+        agreed = 0
+        images = self._backwards(first, number)
+        with closing(images):
+            track = self.tracker.tracks[slot]
+            for n, result in self.tracker.trace(track.result, images):
+                frame = held.get(n)
+                if frame is None or self._meets(frame, slot, result):
+                    return
+                there = frame.landmarks[slot]
+                near = np.isfinite(there).all() and distance(there, result.landmarks) < _AGREED
+                agreed = agreed + 1 if near else 0
+                if agreed == _AGREED_FRAMES:
+                    return
+                if not near:
+                    frame.put(slot, result.landmarks, result.confidence)
+
+    def _backwards(self, first: int, end: int) -> Iterator[tuple[int, np.ndarray]]:
+        """(number, picture) from ``end - 1`` down to ``first``, decoded in runs."""
+        chunk = max(1, min(32, _CHUNK_BYTES // self.video.frame_bytes))
+        if end <= first:
+            return
+        with self.video.reopen() as reader:
+            while end > first:
+                begin = max(first, end - chunk)
+                yield from reversed(list(reader.frames(begin, end)))
+                end = begin
+
+    def _meets(self, frame: AlignedFrame, slot: int, result: FaceResult) -> bool:
+        """Whether a face traced backward has come upon another slot's face."""
+        same = self.tracker.judge.rules.same_face
+        return any(
+            other != slot
+            and np.isfinite(points).all()
+            and distance(points, result.landmarks) < same
+            for other, points in enumerate(frame.landmarks)
+        )

@@ -1,0 +1,296 @@
+"""Following faces from frame to frame: one step of sequential alignment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from trainer.detection import DetectedFace, FaceDetector, FaceJudge, box_of_landmarks
+from trainer.devices import Runner
+from trainer.geometry import CropTransform, FaceBox
+from trainer.models.temporal import join_states
+from trainer.scheme import LandmarkScheme
+from trainer.tracking import (
+    FaceResult,
+    Judge,
+    Memory,
+    Track,
+    assign_slots,
+    distance,
+    impostors,
+    upright_crop,
+)
+
+_SPARE_CANDIDATES = 3
+
+
+class FaceNetwork:
+    """The network on faces of one picture: one call for all of them."""
+
+    def __init__(self, runner: Runner, scheme: LandmarkScheme) -> None:
+        self.runner = runner
+        self.scheme = scheme
+        self.seconds = 0.0
+
+    def start(self, image: np.ndarray, boxes: list[FaceBox]) -> list[FaceResult]:
+        """Faces from their boxes, starting at the mean shape; then once more from there.
+
+        The second pass sees a crop laid by the landmarks, better than any detector's.
+        """
+        crops = [
+            CropTransform.from_box(
+                box_of_landmarks(box, self.scheme.n_landmarks),
+                angle=box.angle if isinstance(box, DetectedFace) else 0.0,
+            )
+            for box in boxes
+        ]
+        first = self._align(image, crops, None, [None] * len(boxes))
+        return self.follow(image, [face.landmarks for face in first], [None] * len(boxes))
+
+    def follow(
+        self, image: np.ndarray, landmarks: list[np.ndarray], states: list[Any]
+    ) -> list[FaceResult]:
+        """Faces from where they were in the frame before.
+
+        Parameters
+        ----------
+        image : (H, W, 3) uint8 RGB array
+        landmarks : of each face, (L, 2) xy in image pixels, all finite
+        states : of each face, batch of one; None is the start of a video
+        """
+        crops = [upright_crop(points, self.scheme.eye_corners) for points in landmarks]
+        return self._align(image, crops, landmarks, states)
+
+    def _align(
+        self,
+        image: np.ndarray,
+        crops: list[CropTransform],
+        landmarks: list[np.ndarray] | None,
+        states: list[Any],
+    ) -> list[FaceResult]:
+        if not crops:
+            return []
+        begin = time.perf_counter()
+        device = self.runner.device
+        pictures = torch.from_numpy(np.stack([crop.warp(image) for crop in crops])).to(device)
+        start = None
+        if landmarks is not None:
+            placed = [crop.apply(points) for crop, points in zip(crops, landmarks, strict=True)]
+            start = torch.from_numpy(np.stack(placed)).to(device)
+        known = [state for state in states if state is not None]
+        state = join_states(known) if known and len(known) == len(states) else None
+        out = self.runner.align(pictures, start, state)
+        points = out.landmarks.float().cpu().numpy()
+        confidence = out.confidence.float().cpu().numpy()
+        identity = out.identity.float().cpu().numpy()
+        results = [
+            FaceResult(
+                crop.invert(points[i]),
+                confidence[i],
+                out.state.select([i]) if out.state is not None else None,
+                identity[i],
+            )
+            for i, crop in enumerate(crops)
+        ]
+        self.seconds += time.perf_counter() - begin
+        return results
+
+
+class FaceTracker:
+    """Every face of one video, frame after frame, in slots that keep their number.
+
+    Attributes
+    ----------
+    tracks : {slot: Track} of the faces being followed
+    found : slots filled by the last step's search
+    last_search : the frame the detector last looked at for a missing face, or -1
+    seconds : spent in the detector so far
+    """
+
+    def __init__(
+        self, network: FaceNetwork, detector: FaceDetector, judge: Judge, n_faces: int
+    ) -> None:
+        self.network = network
+        self.detector = detector
+        self.judge = judge
+        self.tracks: dict[int, Track] = {}
+        self.memories: dict[int, Memory | None] = dict.fromkeys(range(n_faces))
+        self.found: list[int] = []
+        self.last_search = -1
+        self.seconds = 0.0
+        self._next_search = 0
+        self._wait = 1
+
+    @property
+    def searching(self) -> bool:
+        """Whether a slot is empty."""
+        return len(self.tracks) < len(self.memories)
+
+    def step(
+        self,
+        image: np.ndarray,
+        frame: int,
+        *,
+        boxes: Mapping[int, FaceBox] | None = None,
+        pinned: Mapping[int, np.ndarray] | None = None,
+    ) -> list[str]:
+        """Take the next frame.
+
+        Parameters
+        ----------
+        image : (H, W, 3) uint8 RGB array
+        frame : its number
+        boxes : faces that are told instead of searched, by slot
+        pinned : landmarks known for certain, by slot: (L, 2) xy, NaN where not visible
+
+        Returns
+        -------
+        What happened to which face, in words; tracks and found are up to date.
+        """
+        pinned, notes = pinned or {}, []
+        self.found = []
+        for slot, reason in self._follow(image, frame, skip=pinned).items():
+            notes.append(f"face {slot + 1} lost: {reason}")
+        for slot, landmarks in pinned.items():
+            self.pin(image, frame, slot, landmarks)
+        for slot, other in impostors(self.tracks, self.judge.rules).items():
+            slot, other = (other, slot) if slot in pinned else (slot, other)
+            if slot not in pinned:
+                self._lose(slot, frame)
+                notes.append(f"face {slot + 1} lost: hidden by face {other + 1}")
+        for slot, reason in self._begin(image, frame, boxes or {}).items():
+            notes.append(f"face {slot + 1}: none in the box given ({reason}), searched for")
+        if self.searching and frame >= self._next_search:
+            self._search(image, frame)
+            notes.extend(f"face {slot + 1} found" for slot in self.found)
+        return notes
+
+    def pin(self, image: np.ndarray, frame: int, slot: int, landmarks: np.ndarray) -> None:
+        """(Re-)start a track at landmarks known for certain; NaN rows are filled in."""
+        known = np.isfinite(landmarks).all(axis=-1)
+        if known.all():
+            full = landmarks
+        elif known.any():
+            (guess,) = self.network.start(image, [FaceBox.around(landmarks)])
+            full = np.where(known[:, None], landmarks, guess.landmarks)
+        else:
+            self._lose(slot, frame)
+            return
+        full = full.astype(np.float32)
+        (result,) = self.network.follow(image, [full], [None])
+        # The network only wakes its memory here; where the face is has been told.
+        result.landmarks = full
+        result.confidence = np.ones_like(result.confidence)
+        self.tracks[slot] = Track(result, frame)
+
+    def trace(
+        self, result: FaceResult, frames: Iterable[tuple[int, np.ndarray]]
+    ) -> Iterator[tuple[int, FaceResult]]:
+        """Follow one face on its own through ``frames``, in any direction, until it is lost."""
+        track = Track(FaceResult(result.landmarks, result.confidence, None, result.identity), 0)
+        for count, (number, image) in enumerate(frames):
+            (after,) = self.network.follow(image, [track.result.landmarks], [track.result.state])
+            if self.judge.why_not(after, image.shape, track.side):
+                return
+            track.advance(after)
+            if count % self.judge.rules.check_every == 0 and not self._is_face(image, [track])[0]:
+                return
+            yield number, after
+
+    def missed(self, frame: int) -> list[str]:
+        """A frame that can't be read: the faces stay where they were."""
+        self.found = []
+        return [f"frame {frame} can't be read"]
+
+    def _follow(
+        self, image: np.ndarray, frame: int, skip: Mapping[int, np.ndarray]
+    ) -> dict[int, str]:
+        slots = [slot for slot in sorted(self.tracks) if slot not in skip]
+        before = [self.tracks[slot].result for slot in slots]
+        after = self.network.follow(
+            image, [face.landmarks for face in before], [face.state for face in before]
+        )
+        lost: dict[int, str] = {}
+        due: list[int] = []
+        for slot, result in zip(slots, after, strict=True):
+            track = self.tracks[slot]
+            reason = self.judge.why_not(result, image.shape, track.side)
+            if reason:
+                lost[slot] = reason
+                continue
+            track.advance(result)
+            if track.doubts or (frame - track.first) % self.judge.rules.check_every == 0:
+                due.append(slot)
+        looks = self._is_face(image, [self.tracks[slot] for slot in due])
+        for slot, is_face in zip(due, looks, strict=True):
+            track = self.tracks[slot]
+            track.doubts = 0 if is_face else track.doubts + 1
+            if track.doubts >= 2:
+                lost[slot] = "no face is there any more"
+        for slot in lost:
+            self._lose(slot, frame)
+        return lost
+
+    def _is_face(self, image: np.ndarray, tracks: list[Track]) -> list[bool]:
+        if not tracks or not isinstance(self.detector, FaceJudge):
+            return [True] * len(tracks)
+        begin = time.perf_counter()
+        corners = self.network.scheme.eye_corners
+        places = [upright_crop(track.result.landmarks, corners) for track in tracks]
+        sure = self.detector.face_probability(image, places)
+        self.seconds += time.perf_counter() - begin
+        return [bool(p >= self.judge.rules.min_face_probability) for p in sure]
+
+    def _lose(self, slot: int, frame: int) -> None:
+        track = self.tracks.pop(slot, None)
+        if track is not None:
+            self.memories[slot] = Memory(frame, track.centre, track.side, track.identity)
+        self._next_search, self._wait = frame, 1
+
+    def _begin(self, image: np.ndarray, frame: int, boxes: Mapping[int, FaceBox]) -> dict[int, str]:
+        refused: dict[int, str] = {}
+        slots = sorted(boxes)
+        results = self.network.start(image, [boxes[slot] for slot in slots])
+        for slot, result in zip(slots, results, strict=True):
+            reason = self.judge.why_not(result, image.shape)
+            if reason:
+                refused[slot] = reason
+            else:
+                self.tracks[slot] = Track(result, frame)
+        return refused
+
+    def _search(self, image: np.ndarray, frame: int) -> None:
+        begin = time.perf_counter()
+        boxes = [box for box in self.detector.detect(image) if not self._is_taken(box)]
+        self.seconds += time.perf_counter() - begin
+        self.last_search = frame
+        free = {slot: memory for slot, memory in self.memories.items() if slot not in self.tracks}
+        candidates = self.network.start(image, boxes[: len(free) + _SPARE_CANDIDATES])
+        new: list[Track] = []
+        for result in candidates:
+            if self.judge.why_not(result, image.shape):
+                continue
+            others = [*self.tracks.values(), *new]
+            if any(
+                distance(result.landmarks, other.result.landmarks) < self.judge.rules.same_face
+                for other in others
+            ):
+                continue
+            new.append(Track(result, frame))
+        filled = assign_slots(new, free, frame)
+        self.tracks.update(filled)
+        self.found = sorted(filled)
+        if self.searching:
+            self._wait = 1 if filled else min(2 * self._wait, self.judge.rules.longest_wait)
+            self._next_search = frame + self._wait
+
+    def _is_taken(self, box: FaceBox) -> bool:
+        for track in self.tracks.values():
+            away = np.linalg.norm(np.array(box.centre) - track.centre)
+            if away < self.judge.rules.taken * max(track.side, box.side):
+                return True
+        return False
