@@ -1,0 +1,232 @@
+import multiprocessing
+import sqlite3
+import threading
+
+import numpy as np
+import pytest
+
+from napari_red.core import schema
+from napari_red.core.project import Project, ProjectError
+from napari_red.core.records import Correction, Prediction
+
+VIDEO = {"n_frames": 10, "height": 120, "width": 160, "fps": 25.0}
+
+
+def prediction(frame: int, value: float = 1.0) -> Prediction:
+    return Prediction(frame, np.full((68, 2), value, np.float32), np.full(68, 0.5, np.float32))
+
+
+def correction(index: int = 3, xy=(7.5, 8.25)) -> Correction:
+    made = Correction.empty(68)
+    made.landmarks[index] = xy
+    return made
+
+
+@pytest.fixture
+def project(tmp_path):
+    with Project(tmp_path / "p.red") as project:
+        yield project
+
+
+@pytest.fixture
+def track(project):
+    video = project.add_video("/videos/a.mp4", "print-a", **VIDEO)
+    return project.add_track(video.id, 0, 68)
+
+
+def test_what_is_written_is_there_after_reopening(project, track):
+    run = project.start_run(track.video_id, "red-lite", "cpu")
+    project.write_predictions(run, [(track.id, prediction(2, 5.0))])
+    project.write_correction(track.id, 4, "move", correction())
+    project.close()
+    with Project(project.path) as again:
+        (found,) = again.predictions(track.id)
+        assert found.frame == 2
+        assert (found.landmarks == 5).all()
+        assert (found.confidence == 0.5).all()
+        corrected = again.corrections(track.id)[4]
+        assert corrected.landmarks[3].tolist() == [7.5, 8.25]
+        assert np.isnan(corrected.landmarks[5]).all()
+        assert again.videos()[0].fps == 25
+
+
+def test_a_model_never_overwrites_a_corrected_frame(project, track):
+    run = project.start_run(track.video_id, "red-lite", "cpu")
+    project.write_predictions(run, [(track.id, prediction(4, 1.0))])
+    project.write_correction(track.id, 4, "move", correction())
+    project.write_predictions(run, [(track.id, prediction(f, 2.0)) for f in (3, 4, 5)])
+    values = {p.frame: p.landmarks[0, 0] for p in project.predictions(track.id)}
+    assert values == {3: 2.0, 4: 1.0, 5: 2.0}
+    assert project.corrections(track.id)[4].landmarks[3, 0] == 7.5
+
+
+def test_a_face_lost_in_a_later_run_loses_its_old_prediction(project, track):
+    run = project.start_run(track.video_id, "red-lite", "cpu")
+    project.write_predictions(run, [(track.id, prediction(4))])
+    project.write_predictions(run, [(track.id, prediction(4, np.nan))])
+    assert project.predictions(track.id) == []
+
+
+def test_taking_a_correction_back_leaves_the_prediction(project, track):
+    run = project.start_run(track.video_id, "red-lite", "cpu")
+    project.write_predictions(run, [(track.id, prediction(4))])
+    project.write_correction(track.id, 4, "move", correction())
+    project.write_correction(track.id, 4, "undo", None)
+    assert project.corrections(track.id) == {}
+    assert len(project.predictions(track.id)) == 1
+
+
+def test_the_history_keeps_before_and_after_of_every_edit(project, track):
+    project.write_correction(track.id, 4, "move", correction(3))
+    project.write_correction(track.id, 4, "move", correction(5))
+    first, second = project.history(track.video_id)
+    assert first.before is None
+    assert second.before.same_as(first.after)
+    assert second.after.moved.nonzero()[0].tolist() == [5]
+
+
+def test_the_history_only_grows(project, track):
+    project.write_correction(track.id, 4, "move", correction())
+    project.close()
+    db = sqlite3.connect(project.path)
+    with pytest.raises(sqlite3.IntegrityError, match="only grows"):
+        db.execute("DELETE FROM edits")
+    with pytest.raises(sqlite3.IntegrityError, match="only grows"):
+        db.execute("UPDATE edits SET frame = 9")
+    db.close()
+
+
+def test_foreign_keys_are_checked(project):
+    with pytest.raises(ProjectError, match="FOREIGN KEY"):
+        project.write_correction(99, 0, "move", correction())
+
+
+def test_the_journal_is_one_that_leaves_a_single_file(project, track):
+    project.write_correction(track.id, 4, "move", correction())
+    assert sorted(p.name for p in project.path.parent.iterdir()) == ["p.red"]
+
+
+def test_a_moved_video_is_the_same_video(project, track):
+    moved = project.add_video("/elsewhere/b.mp4", "print-a", **VIDEO)
+    assert moved.id == track.video_id
+    assert [v.path for v in project.videos()] == ["/elsewhere/b.mp4"]
+
+
+def test_another_number_of_landmarks_is_refused_with_advice(project, track):
+    with pytest.raises(ProjectError, match="68 landmarks and the model finds 7"):
+        project.add_track(track.video_id, 0, 7)
+
+
+def test_one_person_can_be_in_many_tracks(project, track):
+    second = project.add_track(track.video_id, 1, 68)
+    for each in (track, second):
+        project.set_identity(each.id, "Ada")
+    assert project.identity(track.id) == project.identity(second.id) == "Ada"
+
+
+def test_every_thread_may_write(project, track):
+    def write(first: int) -> None:
+        for frame in range(first, 10, 2):
+            project.write_correction(track.id, frame, "move", correction())
+
+    threads = [threading.Thread(target=write, args=(i,)) for i in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(project.corrections(track.id)) == list(range(10))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"not a database at all" * 50, "damaged or no .red file"),
+        (b"SQLite format 3\0" + b"x" * 900, "can.t be used as a project file"),
+    ],
+)
+def test_a_file_that_is_no_project_says_so(tmp_path, content, message):
+    path = tmp_path / "x.red"
+    path.write_bytes(content)
+    with pytest.raises(ProjectError, match=message):
+        Project(path)
+
+
+def test_another_database_is_left_alone(tmp_path):
+    path = tmp_path / "x.red"
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE theirs (a)")
+    db.commit()
+    db.close()
+    before = path.read_bytes()
+    with pytest.raises(ProjectError, match="no project of this program"):
+        Project(path)
+    assert path.read_bytes() == before
+
+
+def test_a_newer_file_asks_for_an_update(project):
+    project.close()
+    db = sqlite3.connect(project.path)
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(ProjectError, match="update napari-red"):
+        Project(project.path)
+
+
+def test_an_older_file_is_migrated_and_a_copy_kept(project, track, monkeypatch):
+    project.close()
+    monkeypatch.setattr(schema, "VERSION", 2)
+    monkeypatch.setitem(
+        schema.MIGRATIONS, 1, lambda db: db.execute("ALTER TABLE videos ADD COLUMN note TEXT")
+    )
+    with Project(project.path) as migrated:
+        assert migrated.videos()[0].name == "a"
+    assert project.path.with_name("p.red.v1").exists()
+
+
+def test_a_migration_that_fails_changes_nothing(project, track, monkeypatch):
+    project.close()
+
+    def broken(db):
+        db.execute("DROP TABLE corrections")
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(schema, "VERSION", 2)
+    monkeypatch.setitem(schema.MIGRATIONS, 1, broken)
+    with pytest.raises(ProjectError):
+        Project(project.path)
+    monkeypatch.undo()
+    with Project(project.path) as again:
+        assert again.corrections(track.id) == {}
+
+
+def test_a_folder_that_is_not_there_says_what_to_do(tmp_path):
+    with pytest.raises(ProjectError, match="that you may write to"):
+        Project(tmp_path / "none" / "p.red")
+
+
+def _edit_until_killed(path, track_id, sent):
+    project = Project(path)
+    for frame in range(100_000):
+        project.write_correction(track_id, frame, "move", correction(xy=(frame, frame)))
+        sent.send(frame)
+
+
+@pytest.mark.slow
+def test_nothing_committed_is_lost_when_the_program_is_killed(project, track):
+    project.close()
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    worker = context.Process(target=_edit_until_killed, args=(project.path, track.id, sender))
+    worker.start()
+    last = -1
+    while last < 25:
+        assert receiver.poll(60)
+        last = receiver.recv()
+    worker.kill()
+    worker.join()
+    while receiver.poll():
+        last = receiver.recv()
+    with Project(project.path) as again:
+        kept = again.corrections(track.id)
+    assert set(range(last + 1)) <= set(kept)
+    assert kept[last].landmarks[3].tolist() == [last, last]
