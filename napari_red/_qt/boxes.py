@@ -137,7 +137,7 @@ class FaceBox(QGroupBox):
         self.clear.setEnabled(frame is not None or bool(count))
         if count and frame is not None:
             faces = "1 box" if count == 1 else f"{count} boxes"
-            self.note.setText(f"{faces} on frame {frame + 1}: starts there.")
+            self.note.setText(f"{faces} on frame {frame + 1}: followed both ways from there.")
         else:
             self.note.setText("Found by themselves.")
 

@@ -21,7 +21,7 @@ from napari_red._qt.video_layer import VideoLayer
 from napari_red._qt.view import LandmarkView
 from napari_red.core.aligner_process import AlignerProcess
 from napari_red.core.export import ExportSummary, export_session
-from napari_red.core.jobs import Cancelled, Done, Failed, Progress
+from napari_red.core.jobs import Cancelled, Done, Failed, Progress, ProgressCallback, ShouldStop
 from napari_red.core.models import check_model
 from napari_red.core.prealign import PrealignSummary, Settings, prealign
 from napari_red.core.session import Session
@@ -143,7 +143,7 @@ class Workbench(QObject):
     # -- jobs ----------------------------------------------------------------------
 
     def prealign(self, model: str, device: str, faces: int) -> None:
-        """Pre-annotate the video, from the frame of the face boxes if there are any."""
+        """Pre-annotate the video; face boxes, if there are any, say which faces."""
         if self.session is None or self.busy:
             return
         try:
@@ -157,14 +157,17 @@ class Workbench(QObject):
             device=device,
             faces=len(boxes) if boxes else faces,
             boxes=boxes,
-            start=(self.boxes.frame or 0) if boxes else 0,
+            box_frame=self.boxes.frame or 0,
         )
         aligner = self._make_aligner(model, device)
-        self._start(
-            lambda report, stop: prealign(session, aligner, settings, report, stop),
-            self._say_prealigned,
-            aligner.stop,
-        )
+
+        def work(report: ProgressCallback, should_stop: ShouldStop) -> PrealignSummary:
+            try:
+                return prealign(session, aligner, settings, report, should_stop)
+            finally:
+                aligner.close()
+
+        self._start(work, self._say_prealigned, aligner.stop)
         self.progressed.emit(Progress(0, 0, "loading the model …"))
 
     def detect(self) -> None:

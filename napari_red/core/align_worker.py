@@ -1,7 +1,7 @@
 """The other end of :mod:`napari_red.core.aligner_process`: aligns in a process of its own.
 
-Reads one JSON line from standard input and writes JSON lines to what was standard
-output; whatever libraries print goes to standard error instead.
+Reads a JSON line from standard input for every run and writes JSON lines to what was
+standard output; whatever libraries print goes to standard error instead.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 from napari_red.core.wire import decode_array, encode_array
+from trainer.data.video import open_video
 from trainer.errors import RedError
 from trainer.geometry import FaceBox
 
@@ -21,36 +22,41 @@ NICENESS = 10
 
 
 def main() -> int:
-    """Align as the request says; 0 if it went well, 1 after reporting an error."""
+    """Align as each line of standard input asks, until there are no more."""
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     if hasattr(os, "nice"):
         with suppress(OSError):  # forbidden in some containers; then it runs as it is
             os.nice(NICENESS)
-    request = json.loads(sys.stdin.readline())
-    try:
-        _align(request, out)
-    except RedError as error:
-        _send(out, error=str(error))
-        return 1
-    _send(out, end=True)
+    aligner: Any = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            aligner = aligner or _make_aligner(request)
+            _align(aligner, request, out)
+        except RedError as error:
+            _send(out, error=str(error))
+        else:
+            _send(out, end=True)
     return 0
 
 
-def _align(request: dict[str, Any], out: TextIO) -> None:
+def _make_aligner(request: dict[str, Any]) -> Any:
     from trainer.alignment import SequentialAligner
     from trainer.checkpoint import load_model
-    from trainer.data.video import open_video
 
-    loaded = load_model(request["model"])
-    aligner = SequentialAligner(loaded, device=request["device"], threads=request["threads"])
+    return SequentialAligner(
+        load_model(request["model"]), device=request["device"], threads=request["threads"]
+    )
+
+
+def _align(aligner: Any, request: dict[str, Any], out: TextIO) -> None:
     boxes = request["boxes"]
     corrections = {
         (int(frame), int(face)): decode_array(landmarks)
         for frame, face, landmarks in request["corrections"]
     }
     with open_video(request["path"]) as video:
-        _send(out, ready=True)
         for result in aligner.run(
             video,
             faces=request["faces"],

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
@@ -55,23 +55,29 @@ class AlignerProcess:
         self.device = device
         self.threads = threads or max((os.cpu_count() or 2) - 1, 1)
         self._process: subprocess.Popen[str] | None = None
+        self._log: IO[str] | None = None
         self._stopped = False
 
     def stop(self) -> None:
-        """End the process now; :meth:`run` raises StopWork. For any thread."""
+        """End the process now; a :meth:`run` under way raises StopWork. For any thread."""
         self._stopped = True
-        if self._process is not None:
-            self._process.kill()
+        self.close()
+
+    def close(self) -> None:
+        """End the process; it would otherwise wait for another run."""
+        process = self._process
+        if process is not None:
+            process.kill()
 
     def run(
         self,
         video: VideoLike,
         *,
         faces: int = 1,
-        boxes: Sequence[FaceBox] | None = None,
+        boxes: Sequence[FaceBox | None] | None = None,
         start: int = 0,
         stop: int | None = None,
-        corrections: dict[tuple[int, int], np.ndarray] | None = None,
+        corrections: Mapping[tuple[int, int], np.ndarray] | None = None,
     ) -> Iterator[RemoteFrame]:
         """Align frames ``start`` to ``stop`` of the video; results as they come.
 
@@ -88,7 +94,7 @@ class AlignerProcess:
             "device": self.device,
             "threads": self.threads,
             "faces": faces,
-            "boxes": boxes and [[b.x, b.y, b.width, b.height, b.score] for b in boxes],
+            "boxes": boxes and [b and [b.x, b.y, b.width, b.height, b.score] for b in boxes],
             "start": start,
             "stop": stop,
             "corrections": [
@@ -96,55 +102,69 @@ class AlignerProcess:
                 for (frame, face), landmarks in (corrections or {}).items()
             ],
         }
-        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
-            process = subprocess.Popen(
+        process = self._started()
+        at_end = False
+        try:
+            for message in _talk(process, request):
+                if "error" in message:
+                    at_end = True
+                    raise AlignerProcessError(message["error"])
+                if "end" in message:
+                    at_end = True
+                    return
+                yield RemoteFrame(
+                    message["frame"],
+                    decode_array(message["landmarks"]),
+                    decode_array(message["confidence"]),
+                )
+            if not self._stopped:
+                process.wait()
+                raise AlignerProcessError(self._ended_early(video))
+        finally:
+            if not at_end:  # what it would still say belongs to no run
+                self._end(process)
+        raise StopWork
+
+    def _started(self) -> subprocess.Popen[str]:
+        if self._stopped:
+            raise StopWork
+        if self._process is None or self._process.poll() is not None:
+            self._log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+            self._process = subprocess.Popen(
                 [sys.executable, "-m", WORKER],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=log,
+                stderr=self._log,
                 encoding="utf-8",
             )
-            self._process = process
-            try:
-                if not (yield from self._results(process, request)) and not self._stopped:
-                    process.wait()
-                    raise AlignerProcessError(_ended_early(video, log))
-            finally:
-                process.kill()
-                process.wait()
-                self._process = None
-        if self._stopped:
-            raise StopWork
+        return self._process
 
-    def _results(
-        self, process: subprocess.Popen[str], request: dict
-    ) -> Generator[RemoteFrame, None, bool]:
-        """Yields what comes; returns whether the process said that it was at the end."""
-        assert process.stdin is not None
-        assert process.stdout is not None
-        with process.stdin, process.stdout:
-            with suppress(BrokenPipeError):  # it is gone already: told by its missing end
-                process.stdin.write(json.dumps(request) + "\n")
-                process.stdin.flush()
-            for line in process.stdout:
-                message = json.loads(line)
-                if "error" in message:
-                    raise AlignerProcessError(message["error"])
-                if "end" in message:
-                    return True
-                if "frame" in message:
-                    yield RemoteFrame(
-                        message["frame"],
-                        decode_array(message["landmarks"]),
-                        decode_array(message["confidence"]),
-                    )
-        return False
+    def _end(self, process: subprocess.Popen[str]) -> None:
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                with suppress(BrokenPipeError):
+                    stream.close()
+
+    def _ended_early(self, video: VideoLike) -> str:
+        said: list[str] = []
+        if self._log is not None:
+            self._log.seek(0)
+            said = self._log.read().strip().splitlines()
+        return (
+            f"{video.path}: the aligning process ended early "
+            f"({said[-1] if said else 'without a word'}); try again, with device cpu if it "
+            "was another"
+        )
 
 
-def _ended_early(video: VideoLike, log: IO[str]) -> str:
-    log.seek(0)
-    said = log.read().strip().splitlines()
-    return (
-        f"{video.path}: the aligning process ended early "
-        f"({said[-1] if said else 'without a word'}); try again, with device cpu if it was another"
-    )
+def _talk(process: subprocess.Popen[str], request: dict) -> Iterator[dict]:
+    """Send the request, yield the messages that answer it until the pipe ends."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with suppress(BrokenPipeError):  # it is gone already: told by its missing end
+        process.stdin.write(json.dumps(request) + "\n")
+        process.stdin.flush()
+    for line in process.stdout:
+        yield json.loads(line)

@@ -8,7 +8,7 @@ stopped or fails half-way.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,21 +45,23 @@ class Aligner(Protocol):
         video: object,
         *,
         faces: int = 1,
-        boxes: Sequence[FaceBox] | None = None,
+        boxes: Sequence[FaceBox | None] | None = None,
         start: int = 0,
         stop: int | None = None,
-        corrections: dict[tuple[int, int], np.ndarray] | None = None,
+        corrections: Mapping[tuple[int, int], np.ndarray] | None = None,
     ) -> Iterator[AlignedFrameLike]: ...
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What to look for. ``boxes`` are face boxes in frame ``start``; None = detect."""
+    """What to look for. ``boxes`` are face boxes in frame ``box_frame``, from where the
+    faces are followed both ways; None lets the detector find them."""
 
     model: str
     device: str = "auto"
     faces: int = 1
     boxes: tuple[FaceBox, ...] | None = None
+    box_frame: int = 0
     start: int = 0
     stop: int | None = None
 
@@ -100,15 +102,7 @@ def prealign(
     last_flush = began
     outcome = "failed"
     try:
-        results = aligner.run(
-            session.video,
-            faces=settings.faces,
-            boxes=settings.boxes,
-            start=settings.start,
-            stop=stop,
-            corrections=session.complete_corrections(),
-        )
-        for result in results:
+        for result in _results(session, aligner, settings, stop):
             found = _predictions(result)
             batch += found
             done += 1
@@ -129,6 +123,36 @@ def prealign(
         session.finish_run(run_id, outcome)
     on_progress(Progress(total, total, f"{done} frames"))
     return PrealignSummary(done, without_face, time.monotonic() - began)
+
+
+def _results(
+    session: Session, aligner: Aligner, settings: Settings, stop: int
+) -> Iterator[AlignedFrameLike]:
+    """Frames in order. Boxes of a frame in the middle are aligned there first; what is
+    found holds like a correction, so that the face is followed both ways from it."""
+    corrections = session.complete_corrections()
+    boxes = settings.boxes
+    anchor: AlignedFrameLike | None = None
+    if boxes and settings.box_frame > settings.start:
+        (anchor,) = aligner.run(
+            session.video,
+            faces=settings.faces,
+            boxes=boxes,
+            start=settings.box_frame,
+            stop=settings.box_frame + 1,
+        )
+        found = {(anchor.frame, face): points for face, points in enumerate(anchor.landmarks)}
+        corrections = {k: v for k, v in found.items() if np.isfinite(v).all()} | corrections
+        boxes = None
+    for result in aligner.run(
+        session.video,
+        faces=settings.faces,
+        boxes=boxes,
+        start=settings.start,
+        stop=stop,
+        corrections=corrections,
+    ):
+        yield anchor if anchor is not None and result.frame == anchor.frame else result
 
 
 def _predictions(result: AlignedFrameLike) -> list[tuple[int, Prediction]]:

@@ -65,11 +65,16 @@ class KnowingAligner:
     calls: list[dict[str, Any]] = field(default_factory=list)
     stopped: bool = False
 
+    closed: bool = False
+
     def stop(self) -> None:
         self.stopped = True
 
+    def close(self) -> None:
+        self.closed = True
+
     def run(self, video: Any, **options: Any) -> Iterator[MadeFrame]:
-        self.calls.append(options)
+        self.calls.append(options | {"video": video})
         corrections = options.get("corrections") or {}
         faces = options["faces"]
         for frame in range(options["start"], options["stop"]):
