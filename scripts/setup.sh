@@ -42,12 +42,14 @@ install_packages() {
   fi
   say "installing system packages: $*"
   as_root apt-get -qq update >&2 || say "apt-get update failed; trying with the lists at hand"
-  as_root apt-get -qq install -y --no-install-recommends "$@" >/dev/null  # stdout is choose_python's answer
+  # Standard output is choose_python's answer, so nothing else may be printed there.
+  as_root apt-get -qq install -y --no-install-recommends "$@" >&2
 }
 
 is_installed() {  # newer releases call some libraries NAMEt64
-  dpkg-query --show --showformat='${db:Status-Status}\n' "$1" "$1t64" 2>/dev/null |
-    grep -qx installed
+  local found
+  found=$(dpkg-query --show --showformat='${db:Status-Status}\n' "$1" "$1t64" 2>/dev/null) || true
+  grep -qx installed <<< "$found"
 }
 
 system_packages() {
