@@ -40,6 +40,11 @@ class Workbench(QObject):
     make_aligner : callable
         From model and device to an aligner with ``run`` and ``stop``.
 
+    Attributes
+    ----------
+    projects : dict
+        Absolute path of a video to its project file, where that isn't the usual one.
+
     Signals
     -------
     videos_changed : videos were opened or removed, or another one is worked on
@@ -62,6 +67,7 @@ class Workbench(QObject):
         self.session: Session | None = None
         self.view: LandmarkView | None = None
         self.job: BackgroundJob | None = None
+        self.projects: dict[Path, Path | None] = {}
         self._make_aligner = make_aligner
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
@@ -90,7 +96,8 @@ class Workbench(QObject):
             return
         self._leave()
         try:
-            session = Session(video.data.video)
+            opened = video.data.video
+            session = Session(opened, self.projects.get(Path(opened.path).absolute()))
         except RedError as error:
             show_error(str(error))
             self.videos_changed.emit()

@@ -129,7 +129,9 @@ class AlignerProcess:
         if self._stopped:
             raise StopWork
         if self._process is None or self._process.poll() is not None:
-            self._log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+            self._log = tempfile.TemporaryFile(  # noqa: SIM115 - lives as long as the process
+                "w+", encoding="utf-8", errors="replace"
+            )
             self._process = subprocess.Popen(
                 [sys.executable, "-m", WORKER],
                 stdin=subprocess.PIPE,
@@ -167,4 +169,6 @@ def _talk(process: subprocess.Popen[str], request: dict) -> Iterator[dict]:
         process.stdin.write(json.dumps(request) + "\n")
         process.stdin.flush()
     for line in process.stdout:
+        if not line.endswith("\n"):  # killed in the middle of a message
+            return
         yield json.loads(line)

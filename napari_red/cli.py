@@ -1,0 +1,146 @@
+"""The command ``napari-red``: demo, align, export, doctor."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress as ProgressBar
+from rich.table import Table
+
+from napari_red.core import doctor as checks
+from napari_red.core.demo import DemoResult, run_demo
+from napari_red.core.export import export_project
+from napari_red.core.jobs import Progress, ProgressCallback
+from napari_red.core.models import DEFAULT_MODEL
+from napari_red.core.prealign import Settings
+from napari_red.core.project import Project, ProjectError
+from napari_red.core.sample import sample_path
+from trainer.data.video import open_video
+from trainer.errors import RedError
+
+app = typer.Typer(
+    help="68 facial landmarks in every frame of a video: found, corrected, exported.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+console = Console()
+errors = Console(stderr=True)
+
+ModelOption = Annotated[str, typer.Option(help="Name of a model that ships, or a model file.")]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+
+
+@app.command()
+def demo(
+    video: Annotated[
+        Path | None, typer.Argument(help="A video of your own instead of the sample.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where everything goes.")] = Path(
+        "demo-output"
+    ),
+    model: ModelOption = DEFAULT_MODEL,
+    device: DeviceOption = "auto",
+    window: Annotated[
+        bool, typer.Option(help="Open the result in napari where there is a screen.")
+    ] = True,
+) -> None:
+    """A talking face, 68 landmarks in every frame, as a project, .pts files and a picture."""
+    with _told():
+        from trainer.alignment import SequentialAligner
+        from trainer.checkpoint import load_model
+
+        path = video or sample_path()
+        console.print(f"Aligning {path} with {model} …")
+        aligner = SequentialAligner(load_model(model), device=device)
+        with open_video(path) as opened, _bar("Landmarks") as report:
+            result = run_demo(opened, aligner, out, Settings(model, device), report)
+        _say_demo(result)
+        if window and checks.has_screen() and checks.has_qt():
+            console.print("Opening it in napari …")
+            _open_window(path, result.project)
+        elif window:
+            console.print("No screen or no Qt here, so no window; 'napari-red doctor' says why.")
+
+
+@app.command()
+def export(
+    project: Annotated[Path, typer.Argument(help="A project file, NAME.red.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the annotation.")],
+) -> None:
+    """Write the .pts files of a project, in the layout of 300-VW; corrections win."""
+    with _told():
+        if not project.is_file():
+            raise ProjectError(f"{project}: no such project file; check the path")
+        with Project(project) as opened, _bar("Export") as report:
+            summaries = export_project(opened, out, report)
+        for summary in summaries:
+            console.print(
+                f"{summary.folder}: {summary.files} files, {summary.corrected} corrected, "
+                f"{summary.without_face} frames without a face"
+            )
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is here and what is missing; exit code 1 if something needed is."""
+    table = Table("", "", "", "what to do", show_edge=False)
+    found = checks.examine()
+    for check in found:
+        mark = "[green]✓[/]" if check.well else "[red]✗[/]"
+        table.add_row(mark, check.name, check.found, "" if check.well else check.advice)
+    console.print(table)
+    needed = (*checks.PACKAGES, "Python", "torch", "Weights")
+    if any(not check.well and check.name in needed for check in found):
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Errors that a person can act on are said without a traceback; exit code 1."""
+    try:
+        yield
+    except RedError as error:
+        errors.print(f"[red]error:[/] {error}", soft_wrap=True, highlight=False)
+        raise typer.Exit(1) from error
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[ProgressCallback]:
+    with ProgressBar(console=errors, transient=True) as bar:
+        task = bar.add_task(title, total=None)
+
+        def report(progress: Progress) -> None:
+            bar.update(task, completed=progress.done, total=progress.total or None)
+
+        yield report
+
+
+def _say_demo(result: DemoResult) -> None:
+    aligned, exported = result.aligned, result.exported
+    rate = aligned.frames / aligned.seconds if aligned.seconds else 0
+    console.print(
+        f"{aligned.frames} frames in {aligned.seconds:.1f} s ({rate:.0f} a second), "
+        f"{aligned.without_face} without a face"
+    )
+    for what, where in (
+        ("annotation", exported.folder / "annot"),
+        ("picture", result.picture),
+        ("project", result.project),
+    ):
+        console.print(f"  {what:<11}{where}", soft_wrap=True, highlight=False)
+
+
+def _open_window(video: Path, project: Path) -> None:
+    from napari_red._qt.launch import open_window
+
+    open_window(video, project)
+
+
+if __name__ == "__main__":
+    sys.exit(app())
