@@ -1,0 +1,126 @@
+import json
+from types import SimpleNamespace
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from trainer.checkpoint import LoadedModel, save_model
+from trainer.config import NetworkConfig
+from trainer.data.pts import write_pts
+from trainer.data.stills import find_stills
+from trainer.evaluate import evaluate
+from trainer.geometry import FaceBox
+from trainer.models.rednet import RedNet
+from trainer.step_pictures import step_picture
+
+# Seven landmarks in a box 100 wide and 60 high: crop side 1.4 * 80 = 112 image pixels.
+SHAPE = np.array(
+    [[0, 0], [30, 0], [70, 0], [100, 0], [50, 30], [20, 60], [80, 60]], np.float32
+)
+OFFSETS = {"Ann": (40, 50), "Bob": (90, 70), "Cyd": (60, 90)}
+CROP_PIXEL = 112 / 128
+
+
+@pytest.fixture
+def stills(tmp_path):
+    for name, offset in OFFSETS.items():
+        (tmp_path / name).mkdir()
+        iio.imwrite(tmp_path / name / "1.png", np.zeros((220, 260, 3), np.uint8))
+        write_pts(tmp_path / name / "1.pts", SHAPE + offset)
+    return tmp_path
+
+
+class Constant:
+    """A network that answers the same crop coordinates whatever it sees."""
+
+    def __init__(self, by_step, regression):
+        self.config = NetworkConfig(n_landmarks=7, steps=len(by_step))
+        self.mean_shape = torch.zeros(7, 2)
+    XX
+
+    def align(self, images, *, with_regression):
+        n = len(images)
+        assert images.dtype == torch.uint8 and images.shape[1:] == (128, 128, 3)
+        steps = self.by_step[:, None].expand(-1, n, -1, -1)
+        return SimpleNamespace(
+            landmarks=steps[-1],
+            per_step=steps,
+            regression=self.regression.expand(n, -1, -1) if with_regression else None,
+        )
+
+
+def off_by(*image_pixels):
+    """Crop coordinates that are this many image pixels too far right, by step and f_REG."""
+    crop = (SHAPE - [50, 30]) / CROP_PIXEL + 63.5
+    moved = [(crop + [d / CROP_PIXEL, 0]).astype(np.float32) for d in image_pixels]
+    return LoadedModel(Constant(moved[:-1], moved[-1]), {}, "constant")
+
+
+def test_errors_are_in_per_cent_of_the_distance_of_the_outer_eye_corners(stills):
+    result = evaluate(off_by(8, 3, 5), find_stills(stills)).summary()
+    assert result["images"] == 3
+    assert result["no_face"] == 0
+    assert result["nme_interocular_mean"] == pytest.approx(3.0, abs=1e-3)
+    assert result["per_step"] == pytest.approx([8.0, 3.0], abs=1e-3)
+    assert result["regression"] == pytest.approx(5.0, abs=1e-3)
+    assert result["failure_rate_10"] == 0
+    assert result["auc_10"] == pytest.approx(0.7, abs=1e-4)
+    assert result["groups"] == pytest.approx({"eyes": 3.0, "nose": 3.0, "mouth": 3.0}, abs=1e-3)
+
+
+class FindsOnly:
+    """A detector that finds one person's face, and a wall beside everybody else's."""
+
+    def __init__(self, offset):
+        self.offset = offset
+        self.calls = iter(OFFSETS.values())
+
+    def detect(self, image):
+        offset = next(self.calls)
+        wall = FaceBox(0, 0, 20, 20)
+        return [wall, FaceBox(*offset, 100, 60)] if offset == self.offset else [wall]
+
+
+def test_a_face_not_found_counts_as_failure_and_as_100_per_cent(stills):
+    found = evaluate(off_by(4, 4), find_stills(stills), detector=FindsOnly(OFFSETS["Bob"]))
+    result = found.summary()
+    assert result["no_face"] == 2
+    assert result["nme_interocular_mean"] == pytest.approx(4.0, abs=1e-3)
+    assert result["nme_with_misses"] == pytest.approx((4 + 100 + 100) / 3, abs=1e-3)
+    assert result["failure_rate_10"] == pytest.approx(200 / 3)
+    assert result["auc_10"] == pytest.approx(0.6 / 3, abs=1e-4)
+    assert np.isnan(found.errors[[0, 2]]).all()
+
+
+def test_no_face_in_any_picture_still_gives_a_report(stills):
+    result = evaluate(off_by(4, 4), find_stills(stills), detector=FindsOnly(None)).summary()
+    assert result["nme_interocular_mean"] is None
+    assert result["nme_with_misses"] == 100
+    assert json.loads(json.dumps(result)) == result | {
+        "intervals": {k: list(v) for k, v in result["intervals"].items()}
+    }
+
+
+def test_the_command_writes_the_agreed_keys_and_the_pictures(stills, tmp_path):
+    from trainer.cli import app
+
+    network = RedNet(NetworkConfig(n_landmarks=7, width=0.0625))
+    save_model(tmp_path / "seven.safetensors", network)
+    arguments = ["evaluate", str(stills), "--model", str(tmp_path / "seven.safetensors")]
+    arguments += ["--json", str(tmp_path / "out.json"), "--steps", str(tmp_path / "steps")]
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    keys = "images no_face nme_interocular_mean nme_interocular_median nme_with_misses"
+    keys += " failure_rate_10 auc_10 per_step groups"
+    assert set(keys.split()) <= json.loads((tmp_path / "out.json").read_text()).keys()
+    assert len(list((tmp_path / "steps").glob("*.png"))) == 3
+
+
+def test_step_pictures_show_a_column_per_step_and_one_for_the_result():
+    loaded = LoadedModel(RedNet(NetworkConfig(width=0.0625)).eval(), {}, "x")
+    picture = step_picture(loaded, np.zeros((128, 128, 3), np.uint8))
+    assert picture.shape == (2 * 256, 4 * 256, 3)
+    assert picture.any()
