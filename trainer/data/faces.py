@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import imageio.v3 as iio
 import numpy as np
 
+from trainer.data import frame_folder
 from trainer.data.pts import read_pts
 from trainer.data.stills import Still, StillsError
+from trainer.data.video_base import VideoError
 from trainer.geometry import CROP_SIZE, CropTransform, FaceBox
 
 MARGIN = 1.5
@@ -72,11 +73,9 @@ def read_picture(still: Still) -> np.ndarray:
         If the file isn't a readable picture.
     """
     try:
-        return iio.imread(still.image, plugin="pillow", mode="RGB")
-    except (OSError, ValueError, SyntaxError) as error:
-        raise StillsError(
-            f"{still.image}: can't be read as a picture ({error}); replace or remove it"
-        ) from error
+        return frame_folder.read_picture(still.image, upright=False)
+    except VideoError as error:
+        raise StillsError(str(error)) from error
 
 
 def load_faces(

@@ -151,8 +151,11 @@ def picture_size(path: Path) -> tuple[int, int]:
     return (width, height) if meta.get("Orientation", 1) in (5, 6, 7, 8) else (height, width)
 
 
-def read_picture(path: Path) -> np.ndarray:
-    """A picture of any kind as (H, W, 3) uint8 RGB, upright.
+def read_picture(path: Path, *, upright: bool = True) -> np.ndarray:
+    """A picture of any kind as (H, W, 3) uint8 RGB.
+
+    ``upright`` turns it as its camera says; landmarks of published still sets were set on
+    the pixels as they are stored.
 
     Raises
     ------
@@ -165,9 +168,9 @@ def read_picture(path: Path) -> np.ndarray:
             if not isinstance(file, PillowPlugin):
                 image = file.read()
             elif _metadata(file)["mode"].startswith("I"):
-                image = file.read(rotate=True)
+                image = file.read(rotate=upright)
             else:
-                image = file.read(mode="RGB", rotate=True)
+                image = file.read(mode="RGB", rotate=upright)
     except Exception as error:
         raise _unreadable(path, error) from error
     return np.ascontiguousarray(_to_rgb8(path, image))
