@@ -15,10 +15,13 @@ import numpy as np
 
 from trainer.data.video_base import VideoError
 from trainer.data.video_decoder import Decoder
-from trainer.data.video_index import REENCODE, PacketIndex
+from trainer.data.video_index import NO_TIME, REENCODE, PacketIndex
 
 _BUDGET = 60_000_000
-"""Pixels decoded in order, and as many again after seeks: a quarter of a second on one core."""
+"""Pixels decoded in order from the start: about a tenth of a second on one core."""
+
+_SEEK_BUDGET = 240_000_000
+"""Pixels decoded to see what comes after a seek."""
 
 _AFTER_KEY = 3
 """Frames compared after a seek: past the first few nothing new goes wrong."""
@@ -39,24 +42,42 @@ def check(path: Path, index: PacketIndex) -> tuple[av.VideoFrame, list[str]]:
     VideoError
         Nothing in this file can be decoded.
     """
+    listed = index.n_frames
+    first, head, n_head = _head(path, index)
+    if index.damaged:
+        # From here on decoding takes one thread, and what is lost may differ.
+        first, head, n_head = _head(path, index)
+    if first is None or index.pts_guessed or list(head) != list(range(n_head)):
+        first = _renumber(path, index)
+        head = {}
+    warnings = _check_seeks(path, index, head, _SEEK_BUDGET // (first.width * first.height))
+    if index.damaged:
+        warnings.append(
+            f"data is damaged: {listed - index.n_frames} of {listed} frames can't be decoded and "
+            "are left out, others may look wrong; copy or record the file again if they matter"
+        )
+    return first, warnings
+
+
+def _head(path: Path, index: PacketIndex) -> tuple[av.VideoFrame | None, dict[int, int], int]:
+    """Decode from the start: the first frame, checksums by number, and how many were asked for."""
     decoder = Decoder(path, index)
     try:
-        first = next(decoder.following(), None)
-        if first is not None:
-            pixels = first[1].width * first[1].height
-            n_head = index.n_frames
-            if n_head * pixels > _BUDGET:
-                n_head = max(4, min(_HEAD, _BUDGET // pixels))
-            head = {first[0]: _sum(first[1])}
-            head.update((n, _sum(f)) for n, f in islice(decoder.following(), n_head - 1))
+        number, first = next(decoder.following(), (0, None))
+        if first is None:
+            return None, {}, 0
+        pixels = first.width * first.height
+        n_head = index.n_frames
+        if n_head * pixels > _BUDGET:
+            n_head = max(4, min(_HEAD, _BUDGET // pixels))
+        head = {number: _sum(first)}
+        head.update((n, _sum(f)) for n, f in islice(decoder.following(), n_head - 1))
+        return first, head, n_head
     finally:
         decoder.close()
-    if first is None or index.pts_guessed or list(head) != list(range(n_head)):
-        return _renumber(path, index)
-    return first[1], _check_seeks(path, index, head, _BUDGET // pixels)
 
 
-def _renumber(path: Path, index: PacketIndex) -> tuple[av.VideoFrame, list[str]]:
+def _renumber(path: Path, index: PacketIndex) -> av.VideoFrame:
     """Decode everything once and number the frames in the order they really come out."""
     expected = np.sort(index.order)
     index.reorder(expected)
@@ -73,13 +94,7 @@ def _renumber(path: Path, index: PacketIndex) -> tuple[av.VideoFrame, list[str]]
             f"{path}: not one frame can be decoded, the data is damaged; copy or record it again"
         )
     index.reorder(expected[list(dict.fromkeys(numbers))])
-    warnings = []
-    if index.damaged:
-        warnings.append(
-            f"data is damaged: {index.n_frames} of {len(expected)} frames can be decoded, "
-            "the others are left out; copy or record the file again if they matter"
-        )
-    return first, warnings + _check_seeks(path, index, {}, index.n_frames)
+    return first
 
 
 def _check_seeks(
@@ -91,26 +106,28 @@ def _check_seeks(
     """
     n_keys = len(index.keys)
     tried = landed = 0
+    wrong = False
     seeker, walker = Decoder(path, index), Decoder(path, index)
     try:
-        for place in sorted({1, n_keys // 3, 2 * n_keys // 3, n_keys - 1} - {-1, 0}):
-            if place >= n_keys:
+        for place in sorted({1, n_keys // 3, 2 * n_keys // 3, n_keys - 1}):
+            if not 0 < place < n_keys:
                 continue
             end = int(index.key_frames[place]) + _AFTER_KEY
             known = all(n in in_order for n in range(end - _AFTER_KEY, min(end, index.n_frames)))
             cost = _AFTER_KEY if known else end - int(index.key_frames[place - 1])
-            if cost > budget:
-                continue
-            budget -= cost
             tried += 1
             if seeker.land(place) is None:
                 continue
             landed += 1
+            if cost > budget:
+                continue
+            budget -= cost
             expected = in_order if known else _walk(walker, place - 1, end)
             if any(s != expected[n] for n, s in _sums(seeker, end).items() if n in expected):
-                landed = 0
-                break
-        if tried and not landed:
+                index.dirty.add(int(index.keys[place]))
+                # The end of a file that was cut off says nothing about the rest.
+                wrong = wrong or place < n_keys - 1
+        if wrong or (tried > 1 and not landed) or (index.pts[index.keys] == NO_TIME).all():
             index.seekable = False
             return [
                 "jumping inside this file is not reliable, so its frames are decoded from the "

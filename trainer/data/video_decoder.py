@@ -51,7 +51,8 @@ class Decoder:
     def _open(self) -> None:
         self._container = open_container(self.path)
         self._stream = video_stream(self._container, self.path)
-        self._stream.thread_type = "AUTO"
+        # With several threads, what becomes of damaged data is a matter of luck.
+        self._stream.thread_type = "NONE" if self.index.damaged else "AUTO"
         self._begin(0, from_start=True)
 
     def picture(self, number: int) -> av.VideoFrame:
@@ -220,6 +221,7 @@ class Decoder:
             self.index.damaged = True
             return
         for frame in frames:
+            self.index.damaged |= frame.is_corrupt
             if frame.pts is None:
                 raise VideoError(
                     f"{self.path}: frames of this kind of video can't be told apart; "

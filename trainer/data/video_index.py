@@ -45,7 +45,7 @@ class PacketIndex:
     seekable : bool
         False: seeking in this file lies, decode in order from its start.
     damaged : bool
-        Decoding in order met data that isn't valid.
+        Decoding met data that isn't valid.
     lost : set of int
         Frames known not to be decodable, even from the start.
     dirty : set of int
@@ -242,8 +242,10 @@ def scan(path: Path) -> tuple[PacketIndex, list[str]]:
         # An edit list leaves samples out that `frames` and `duration` still count.
         edited = "mp4" in container.format.name
         promised = len(stream.index_entries) if edited else stream.frames
-        length = None if edited else stream.duration
         time_base = stream.time_base or Fraction(1, 1000)
+        length = None if edited else stream.duration
+        if length is None and not edited and len(container.streams) == 1 and container.duration:
+            length = int(container.duration / 1_000_000 / time_base)
         codec = stream.codec_context
         guessed = container.format.name == "avi" and (
             codec.name in ("h264", "hevc") or bool(codec.has_b_frames)
@@ -281,17 +283,16 @@ def _cut_off(
     length: int | None,
 ) -> list[str]:
     """What to tell about a file that ends before it should."""
-    have = index.n_frames
-    again = "only these are used; copy or record it again if the rest matters"
+    again = "what is there is used; copy or record it again if the rest matters"
     if broken_at is not None:
-        return [f"reading stopped after {have} frames ({reason(broken_at)}): {again}"]
+        return [f"reading stopped {index.n_frames} frames in ({reason(broken_at)}): {again}"]
     if promised > len(index.sizes):
-        return [f"the file is cut off: it promises {promised} frames and holds {have}: {again}"]
+        return [f"the file is cut off: it promises {promised} frames and has fewer; {again}"]
     if length and (index.pts[index.order] != NO_TIME).all():
         end = int(index.pts[index.order].max()) - int(index.pts[index.order].min())
         short = (length - end) * float(index.time_base)
         if short > max(1.0, 0.02 * length * float(index.time_base)):
-            return [f"the file is cut off: {short:.1f} seconds at its end are missing: {again}"]
+            return [f"the file is cut off: {short:.1f} seconds at its end are missing; {again}"]
     if partial:
-        return [f"the file is cut off within its last picture: {have} frames before it are used"]
+        return [f"the file is cut off within its last picture; {again}"]
     return []
