@@ -5,14 +5,14 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 Item = TypeVar("Item")
 _END = object()
 
 
-def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[tuple[Item, float]]:
+def ahead(items: Iterable[Item], depth: int = 2) -> Generator[tuple[Item, float], None, None]:
     """Draw items in a thread of their own, at most ``depth`` in advance.
 
     Decoding the next frame costs nothing while the network works on this one.

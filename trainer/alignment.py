@@ -8,7 +8,7 @@ detector's last look and its next are then made up for, backwards.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -280,7 +280,7 @@ class _Run:
                 if not near:
                     frame.put(slot, result.landmarks, result.confidence)
 
-    def _backwards(self, first: int, end: int) -> Iterator[tuple[int, np.ndarray]]:
+    def _backwards(self, first: int, end: int) -> Generator[tuple[int, np.ndarray], None, None]:
         """(number, picture) from ``end - 1`` down to ``first``, decoded in runs."""
         chunk = max(1, min(32, _CHUNK_BYTES // self.video.frame_bytes))
         if end <= first:

@@ -285,8 +285,10 @@ class FaceTracker:
         self.tracks.update(filled)
         self.found = sorted(filled)
         if self.searching:
-            self._wait = 1 if filled else min(2 * self._wait, self.judge.rules.longest_wait)
+            if filled:
+                self._wait = 1
             self._next_search = frame + self._wait
+            self._wait = min(2 * self._wait, self.judge.rules.longest_wait)
 
     def _is_taken(self, box: FaceBox) -> bool:
         for track in self.tracks.values():
