@@ -97,7 +97,7 @@ choose_python() {
   fi
   install_packages "${packages[@]}" || return 1
   find_python makes_venvs && return 0
-  say "this system's python3 is older than 3.11; install a newer one and name it: PYTHON=… $0"
+  say "this system offers no Python 3.11 that makes venvs; install one, and name it: PYTHON=… $0"
   return 1
 }
 
