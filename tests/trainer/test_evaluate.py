@@ -39,7 +39,8 @@ class Constant:
     def __init__(self, by_step, regression):
         self.config = NetworkConfig(n_landmarks=7, steps=len(by_step))
         self.mean_shape = torch.zeros(7, 2)
-    XX
+        self.by_step = torch.from_numpy(np.stack(by_step))
+        self.regression = torch.from_numpy(regression)
 
     def align(self, images, *, with_regression):
         n = len(images)
