@@ -1,0 +1,111 @@
+import os
+
+import numpy as np
+import pytest
+
+from napari_red.core.export import ExportError, export_project, export_session
+from napari_red.core.jobs import StopWork
+from napari_red.core.prealign import Settings, prealign
+from napari_red.core.session import Session
+from trainer.data.pts import read_pts, write_pts
+from trainer.data.video import open_video
+
+
+@pytest.fixture
+def session(video_path, make_aligner):
+    with open_video(video_path) as video, Session(video) as session:
+        prealign(session, make_aligner(lost={(2, 0), (2, 1), (7, 1)}), Settings("made", faces=2))
+        yield session
+
+
+def test_the_layout_is_that_of_300vw(session, tmp_path, made_truth):
+    summary = export_session(session, tmp_path / "out")
+    annot = tmp_path / "out" / "clip" / "annot"
+    names = sorted(path.name for path in annot.iterdir())
+    assert names == [f"{n:06d}.pts" for n in range(1, 25) if n != 3]
+    np.testing.assert_allclose(read_pts(annot / "000006.pts"), made_truth(5), atol=1e-3)
+    second = tmp_path / "out" / "clip" / "face_2" / "annot"
+    assert not (second / "000008.pts").exists()
+    np.testing.assert_allclose(read_pts(second / "000006.pts"), made_truth(5, 1), atol=1e-3)
+    assert (summary.files, summary.without_face) == (23 + 22, 1)
+
+
+def test_corrections_win(session, tmp_path, made_truth):
+    session.move(5, 0, {30: (1.5, 2.5)})
+    summary = export_session(session, tmp_path / "out")
+    landmarks = read_pts(summary.folder / "annot" / "000006.pts")
+    np.testing.assert_allclose(landmarks[30], (1.5, 2.5), atol=1e-3)
+    np.testing.assert_allclose(landmarks[29], made_truth(5)[29], atol=1e-3)
+    assert summary.corrected == 1
+
+
+def test_hidden_landmarks_keep_their_position_and_a_wholly_hidden_face_has_no_file(
+    session, tmp_path, made_truth
+):
+    session.hide(5, 0, [8])
+    session.hide(6, 0, range(68))
+    folder = export_session(session, tmp_path / "out").folder / "annot"
+    np.testing.assert_allclose(read_pts(folder / "000006.pts"), made_truth(5), atol=1e-3)
+    assert not (folder / "000007.pts").exists()
+
+
+def test_exporting_again_removes_what_is_no_longer_true(session, tmp_path):
+    folder = export_session(session, tmp_path / "out").folder / "annot"
+    assert (folder / "000007.pts").exists()
+    session.hide(6, 0, range(68))
+    export_session(session, tmp_path / "out")
+    assert not (folder / "000007.pts").exists()
+
+
+def test_annotation_of_other_origin_is_not_overwritten(session, tmp_path):
+    theirs = tmp_path / "clip" / "annot" / "000001.pts"
+    theirs.parent.mkdir(parents=True)
+    write_pts(theirs, np.zeros((68, 2)))
+    before = theirs.read_bytes()
+    with pytest.raises(ExportError, match="choose another folder"):
+        export_session(session, tmp_path)
+    assert theirs.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_made_says_so(session, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ExportError, match="you may write to"):
+        export_session(session, tmp_path / "file" / "out")
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission_says_so(session, tmp_path):
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    with pytest.raises(ExportError, match="you may write to"):
+        export_session(session, locked)
+
+
+def test_nothing_to_export_says_what_to_do_first(video_path, tmp_path):
+    with (
+        open_video(video_path) as video,
+        Session(video) as empty,
+        pytest.raises(ExportError, match="pre-annotate it first"),
+    ):
+        export_session(empty, tmp_path)
+
+
+def test_a_project_is_exported_without_its_videos(session, tmp_path, video_path):
+    project, _ = session.opened()
+    video_path.unlink()
+    (summary,) = export_project(project, tmp_path / "out")
+    assert summary.files == 45
+
+
+def test_videos_of_one_name_get_folders_of_their_own(session, tmp_path):
+    project, video = session.opened()
+    project.add_video(
+        "/else/clip.mp4", "other", n_frames=3, height=10, width=10, fps=25.0, name=video.name
+    )
+    folders = [summary.folder.name for summary in export_project(project, tmp_path / "out")]
+    assert folders == ["clip", "clip_2"]
+
+
+def test_export_stops_when_asked(session, tmp_path):
+    with pytest.raises(StopWork):
+        export_session(session, tmp_path / "out", should_stop=lambda: True)

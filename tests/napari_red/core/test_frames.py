@@ -1,0 +1,103 @@
+import threading
+
+import numpy as np
+import pytest
+
+from napari_red.core import frames
+from napari_red.core.frames import FramesError, Screen, VideoStack
+
+
+class Video:
+    path, name, n_frames, height, width, fps = "clip.mp4", "clip", 6, 4, 5, 25.0
+
+    def __init__(self):
+        self.warnings = []
+
+
+class SlowFrames:
+    """Frames that are there only once they are let through."""
+
+    def __init__(self):
+        self.ready = set(range(Video.n_frames))
+        self.requested = []
+        self.arrived = threading.Event()
+
+    def get(self, index, timeout=None):
+        return np.full((4, 5, 3), index, np.uint8) if index in self.ready else None
+
+    def request(self, index):
+        self.requested.append(index)
+
+    def close(self):
+        self.ready.clear()
+
+
+@pytest.fixture
+def stack():
+    return VideoStack(Video(), SlowFrames())
+
+
+def test_a_stack_looks_like_an_array(stack):
+    assert stack.shape == (6, 4, 5, 3)
+    assert (stack.ndim, stack.size, len(stack), stack.dtype) == (4, 360, 6, np.uint8)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        3,
+        -1,
+        np.int64(2),
+        slice(1, 4),
+        slice(None, None, 2),
+        (2, slice(1, 3)),
+        (slice(0, 2), 1, 2),
+        (3, ..., 0),
+        ...,
+        (..., 1),
+        [0, 5],
+        np.array([True, False, False, True, False, False]),
+    ],
+)
+def test_indexing_gives_what_an_array_would(stack, key):
+    whole = np.broadcast_to(np.arange(6, dtype=np.uint8)[:, None, None, None], stack.shape)
+    np.testing.assert_array_equal(stack[key], whole[key])
+
+
+def test_there_is_no_frame_after_the_last(stack):
+    with pytest.raises(IndexError, match="frames 0 to 5"):
+        stack[6]
+
+
+def test_a_long_video_is_never_loaded_whole(stack, monkeypatch):
+    assert np.asarray(stack).shape == (6, 4, 5, 3)
+    monkeypatch.setattr(frames, "CACHE_BYTES", 100)
+    with pytest.raises(FramesError, match=r"take some of them"):
+        np.asarray(stack)
+
+
+def test_a_frame_that_cannot_be_had_is_never_replaced_by_another(stack):
+    stack.frames.ready = {0}
+    with pytest.raises(FramesError, match="frame 3"):
+        stack[3]
+
+
+def test_the_screen_keeps_the_frame_before_until_the_wanted_one_is_there(stack):
+    screen = Screen(stack)
+    key = (slice(None), slice(None), slice(None))
+    assert screen[0, *key][0, 0, 0] == 0
+    stack.frames.ready = {0, 1}
+    assert screen[4, *key][0, 0, 0] == 0
+    assert (screen.wanted, screen.shown, screen.late) == (4, 0, True)
+    assert stack.frames.requested == [4]
+    assert not screen.arrived()
+    stack.frames.ready = {4}
+    assert screen.arrived()
+    assert screen[4, *key][0, 0, 0] == 4
+    assert (screen.shown, screen.late) == (4, False)
+
+
+def test_a_screen_without_hurry_waits(stack):
+    screen = Screen(stack, patience=None)
+    assert screen[3, ...][0, 0, 0] == 3
+    assert not screen.late
