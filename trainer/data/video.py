@@ -183,8 +183,10 @@ class VideoFile(Video):
         return int(self._opened.index.key_frames[place]) if place else 0
 
     def close(self) -> None:
+        self._closed = True
+        if decoder := self._decoder:
+            decoder.stopped = True
         with self._lock:
-            self._closed = True
             if self._decoder is not None:
                 self._decoder.close()
                 self._decoder = None

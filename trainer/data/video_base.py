@@ -125,7 +125,7 @@ class Video(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the file. Calling it again does nothing."""
+        """Let go of the file, from any thread; a `frame` under way ends with a VideoError."""
 
     def __len__(self) -> int:
         return self.n_frames

@@ -44,17 +44,20 @@ def check(path: Path, index: PacketIndex) -> tuple[av.VideoFrame, list[str]]:
     """
     listed = index.n_frames
     first, head, n_head = _head(path, index)
-    if index.damaged:
-        # From here on decoding takes one thread, and what is lost may differ.
+    if index.damaged or list(head) != list(range(n_head)):
+        # With several threads, what becomes of damaged data is a matter of luck.
+        index.one_thread = True
         first, head, n_head = _head(path, index)
     if first is None or index.pts_guessed or list(head) != list(range(n_head)):
         first = _renumber(path, index)
         head = {}
     warnings = _check_seeks(path, index, head, _SEEK_BUDGET // (first.width * first.height))
     if index.damaged:
+        gone = listed - index.n_frames
+        left_out = f"{gone} of {listed} frames are left out, others" if gone else "some frames"
         warnings.append(
-            f"data is damaged: {listed - index.n_frames} of {listed} frames can't be decoded and "
-            "are left out, others may look wrong; copy or record the file again if they matter"
+            f"data is damaged: {left_out} may look wrong; copy or record the file again if that "
+            "matters"
         )
     return first, warnings
 

@@ -31,11 +31,15 @@ _KEYS_BACK = 4
 
 
 class Decoder:
-    """One open container, at one place in it. For one thread at a time."""
+    """One open container, at one place in it. For one thread at a time.
+
+    Setting `stopped` from another thread ends a call that is under way with a VideoError.
+    """
 
     def __init__(self, path: Path, index: PacketIndex) -> None:
         self.path = path
         self.index = index
+        self.stopped = False
         self._aim = 0
         self._open()
 
@@ -51,8 +55,8 @@ class Decoder:
     def _open(self) -> None:
         self._container = open_container(self.path)
         self._stream = video_stream(self._container, self.path)
-        # With several threads, what becomes of damaged data is a matter of luck.
-        self._stream.thread_type = "NONE" if self.index.damaged else "AUTO"
+        self._one_thread = self.index.one_thread
+        self._stream.thread_type = "NONE" if self._one_thread else "AUTO"
         self._begin(0, from_start=True)
 
     def picture(self, number: int) -> av.VideoFrame:
@@ -65,11 +69,20 @@ class Decoder:
         """
         if number in self.index.lost:
             raise self._damaged(number)
-        if self._may_continue(number):
-            if frame := self._read_until(number):
-                return frame
-            if self._from_start:
-                raise self._lose(number)
+        in_order = self._may_continue(number)
+        if in_order and (frame := self._read_until(number)):
+            return frame
+        if not (in_order and self._from_start) and (frame := self._jump(number)):
+            return frame
+        if not self._one_thread:
+            # With several threads an error costs sound frames near it as well.
+            self.index.one_thread = True
+            self.start_over()
+            return self.picture(number)
+        self.index.lost.add(number)
+        raise self._damaged(number)
+
+    def _jump(self, number: int) -> av.VideoFrame | None:
         place = self.index.key_before(number) if self.index.seekable else None
         for _ in range(2):
             # The first key is reached by opening the file, which needs no trust.
@@ -79,9 +92,7 @@ class Decoder:
                 return frame
             place = int(np.searchsorted(self.index.keys, landed)) - 1
         self.start_over()
-        if frame := self._read_until(number):
-            return frame
-        raise self._lose(number)
+        return self._read_until(number)
 
     def following(self) -> Iterator[tuple[int, av.VideoFrame]]:
         """Decode on from here to the end: (frame number, frame) in the decoder's order."""
@@ -179,6 +190,8 @@ class Decoder:
             if self._held[0] > number:
                 return None
         while (item := self._next()) is not None:
+            if self.stopped:
+                raise VideoError(f"{self.path}: this video was closed; open it again")
             self._held = item
             if item[0] == number:
                 return item[1]
@@ -230,10 +243,6 @@ class Decoder:
             number = int(self.index.shown[frame.pts])
             if number >= self._floor:
                 self._ready.append((number, frame))
-
-    def _lose(self, number: int) -> VideoError:
-        self.index.lost.add(number)
-        return self._damaged(number)
 
     def _damaged(self, number: int) -> VideoError:
         if not self.path.exists():

@@ -46,6 +46,8 @@ class PacketIndex:
         False: seeking in this file lies, decode in order from its start.
     damaged : bool
         Decoding met data that isn't valid.
+    one_thread : bool
+        Decode with one thread only.
     lost : set of int
         Frames known not to be decodable, even from the start.
     dirty : set of int
@@ -62,6 +64,7 @@ class PacketIndex:
     pts_guessed: bool
     seekable: bool = True
     damaged: bool = False
+    one_thread: bool = False
     lost: set[int] = field(default_factory=set)
     dirty: set[int] = field(default_factory=set)
 
@@ -251,7 +254,8 @@ def scan(path: Path) -> tuple[PacketIndex, list[str]]:
             codec.name in ("h264", "hevc") or bool(codec.has_b_frames)
         )
     if partial:
-        hidden[-1] = True
+        for column in (pts, dts, sizes, hidden):
+            column.pop()
     times_shown = np.array(pts, np.int64)
     visible = np.flatnonzero(~np.array(hidden, bool)) if hidden else np.zeros(0, np.int64)
     if not len(visible):
@@ -286,7 +290,7 @@ def _cut_off(
     again = "what is there is used; copy or record it again if the rest matters"
     if broken_at is not None:
         return [f"reading stopped {index.n_frames} frames in ({reason(broken_at)}): {again}"]
-    if promised > len(index.sizes):
+    if promised > len(index.sizes) + partial:
         return [f"the file is cut off: it promises {promised} frames and has fewer; {again}"]
     if length and (index.pts[index.order] != NO_TIME).all():
         end = int(index.pts[index.order].max()) - int(index.pts[index.order].min())
