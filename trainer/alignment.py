@@ -118,7 +118,7 @@ class SequentialAligner:
         stop: int | None = None,
         corrections: Mapping[tuple[int, int], np.ndarray] | None = None,
         initial: np.ndarray | None = None,
-    ) -> Iterator[AlignedFrame]:
+    ) -> Generator[AlignedFrame, None, None]:
         """Align frames ``start`` to ``stop``, in order, each exactly once.
 
         Parameters
