@@ -34,7 +34,7 @@ class LandmarksLayer(Points):
 
     Attributes
     ----------
-    locked : bool
+    frozen : bool
         True while the points must not be moved.
     on_moved : callable
         Called after a person moved points.
@@ -48,7 +48,7 @@ class LandmarksLayer(Points):
 
     def __init__(self, n_faces: int, n_landmarks: int, **kwargs: Any) -> None:
         self.n_faces, self.n_landmarks = n_faces, n_landmarks
-        self.locked = False
+        self.frozen = False
         self.dragging = False
         self.on_moved: Callable[[], None] = lambda: None
         self.on_hide: Callable[[list[int]], None] = lambda _: None
@@ -120,7 +120,7 @@ class LandmarksLayer(Points):
     def remove(self, indices: Iterable[int]) -> None:
         """Hide landmarks instead: they keep their place in the order."""
         chosen = sorted(int(i) for i in indices)
-        if chosen and not self.locked:
+        if chosen and not self.frozen:
             self.selected_data = set()
             self.on_hide(chosen)
 
@@ -128,14 +128,14 @@ class LandmarksLayer(Points):
         show_info("Landmarks can't be pasted. Drag one to correct it.")
 
     def _move(self, selection_indices: Any, position: Any) -> None:
-        if not self.locked:
+        if not self.frozen:
             super()._move(selection_indices, position)
 
     # -- what a person did ---------------------------------------------------------
 
     def nudge(self, dy: float, dx: float) -> None:
         """Move the selected points by video pixels."""
-        if self.selected_data and not self.locked:
+        if self.selected_data and not self.frozen:
             data = self.data.copy()
             data[list(self.selected_data)] += (dy, dx)
             self.data = data

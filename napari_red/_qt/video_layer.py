@@ -52,7 +52,11 @@ class VideoLayer(Image):
             self._poll = QTimer()
             self._poll.setInterval(POLL_MS)
             self._poll.timeout.connect(self._look_again)
-        options: dict[str, Any] = {"name": stack.video.name, "contrast_limits": (0, 255)}
+        options: dict[str, Any] = {
+            "name": stack.video.name,
+            "contrast_limits": (0, 255),
+            "projection_mode": "none",
+        }
         super().__init__(stack, rgb=True, multiscale=False, **(options | kwargs))
 
     @property

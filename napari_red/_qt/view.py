@@ -149,7 +149,7 @@ class LandmarkView(QObject):
     def _on_canvas(self) -> None:
         """The canvas was drawn: perhaps another frame, perhaps a late one."""
         if self.points is not None:
-            self.points.locked = self.video.late
+            self.points.frozen = self.video.late
         if self.video.shown_frame != self.frame:
             self.commit()
             self._refill()

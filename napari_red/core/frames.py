@@ -163,8 +163,11 @@ class Screen:
 
     def __getitem__(self, key: tuple) -> np.ndarray:
         first, *rest = key if isinstance(key, tuple) else (key,)
-        if not isinstance(first, (int, np.integer)):
-            return self.stack[key]
+        if isinstance(first, slice):
+            chosen = range(*first.indices(len(self.stack)))
+            if len(chosen) != 1:
+                return self.stack[key]
+            return self[chosen[0], *rest][None]
         self.wanted = int(first)
         if self._image is None or self.patience is None:
             self._image, self.shown = self.stack[self.wanted], self.wanted

@@ -101,3 +101,7 @@ def test_a_screen_without_hurry_waits(stack):
     screen = Screen(stack, patience=None)
     assert screen[3, ...][0, 0, 0] == 3
     assert not screen.late
+    assert screen[4:5, ...].shape == (1, 4, 5, 3)
+    assert screen.shown == 4
+    assert screen[1:3, ...].shape == (2, 4, 5, 3)
+    assert screen.shown == 4

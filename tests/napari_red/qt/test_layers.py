@@ -1,0 +1,242 @@
+"""The layers by themselves, and the view on a viewer without a window."""
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_red._qt.landmarks_layer import ContoursLayer, LandmarksLayer
+from napari_red._qt.video_layer import VideoLayer
+from napari_red._qt.view import LandmarkView
+from napari_red.core.frames import VideoStack
+from napari_red.core.palette import landmark_colours
+from napari_red.core.prealign import Settings, prealign
+from napari_red.core.session import FrameView, Session
+from trainer.scheme import IBUG68
+
+
+@pytest.fixture
+def layer(made_truth):
+    layer = LandmarksLayer(2, 68)
+    layer.fill(frame_view(np.stack([made_truth(0), made_truth(0, 1)])))
+    return layer
+
+
+def frame_view(landmarks: np.ndarray, **changes) -> FrameView:
+    shape = landmarks.shape[:2]
+    values = {
+        "confidence": np.ones(shape, np.float32),
+        "corrected": np.zeros(shape, bool),
+        "hidden": np.zeros(shape, bool),
+    }
+    return FrameView(0, landmarks, **(values | changes))
+
+
+def test_points_cannot_be_added_removed_or_pasted(layer):
+    before = layer.data.copy()
+    hidden = []
+    layer.on_hide = hidden.append
+    layer.add([5, 5])
+    layer.selected_data = {3, 70}
+    layer._copy_data()
+    layer._paste_data()
+    layer.remove_selected()
+    layer.pop()
+    assert hidden == [[3, 70], [135]]
+    np.testing.assert_array_equal(layer.data, before)
+    assert len(layer.face_color) == len(layer.shown) == len(layer.features) == 136
+
+
+def test_another_number_of_points_is_refused(layer):
+    with pytest.raises(ValueError, match="never added or removed"):
+        layer.data = np.zeros((135, 2))
+
+
+def test_filling_tells_nobody_that_points_moved(layer, made_truth):
+    moved = []
+    layer.on_moved = lambda: moved.append(1)
+    layer.fill(frame_view(np.stack([made_truth(3), made_truth(3, 1)])))
+    assert not moved
+    layer.data = layer.data + 1
+    assert moved
+
+
+def test_what_is_given_is_not_shared(layer):
+    mine = layer.data.copy()
+    layer.data = mine
+    mine[:] = 0
+    assert layer.data.any()
+
+
+def test_unlabelled_and_hidden_points_are_not_shown(layer, made_truth):
+    landmarks = np.stack([made_truth(0), np.full((68, 2), np.nan)])
+    hidden = np.zeros((2, 68), bool)
+    hidden[0, 5] = True
+    layer.fill(frame_view(landmarks, hidden=hidden))
+    assert layer.shown.sum() == 67
+    assert not layer.shown[5]
+    assert np.isfinite(layer.data).all()
+
+
+def test_points_have_the_colour_of_their_part_and_are_faint_where_unsure(layer, made_truth):
+    confidence = np.ones((2, 68), np.float32)
+    confidence[0, :10] = 0
+    layer.fill(frame_view(np.stack([made_truth(0), made_truth(0, 1)]), confidence=confidence))
+    colours = landmark_colours(IBUG68)
+    np.testing.assert_allclose(layer.face_color[68:, :3], colours, atol=1e-6)
+    assert (layer.face_color[:10, 3] < 0.3).all()
+    assert (layer.face_color[10:, 3] == 1).all()
+
+
+def test_corrected_points_look_different(layer, made_truth):
+    corrected = np.zeros((2, 68), bool)
+    corrected[1, 30] = True
+    layer.fill(frame_view(np.stack([made_truth(0), made_truth(0, 1)]), corrected=corrected))
+    assert layer.symbol[98] != layer.symbol[97]
+    assert layer.border_color[98].tolist() == [1, 1, 1, 1]
+    assert layer.size[98] > layer.size[97]
+
+
+def test_contours_are_as_visible_as_their_ends(made_truth):
+    layer = ContoursLayer(1, 68)
+    hidden = np.zeros((1, 68), bool)
+    hidden[0, 8] = True
+    view = frame_view(made_truth(0)[None], hidden=hidden)
+    layer.fill(made_truth(0)[:, ::-1], view)
+    assert len(layer.data) == 63
+    assert np.flatnonzero(layer.edge_color[:, 3] == 0).tolist() == [7, 8]
+
+
+@pytest.fixture
+def opened(video_path, make_aligner):
+    viewer = ViewerModel()
+    layer = VideoLayer(VideoStack.open(video_path))
+    viewer.add_layer(layer)
+    session = Session(layer.data.video)
+    prealign(session, make_aligner(lost={(3, 0), (3, 1)}), Settings("made", faces=2))
+    view = LandmarkView(viewer, layer, session)
+    yield viewer, layer, session, view
+    session.close()
+    layer.close()
+
+
+def test_the_layer_holds_the_shown_frame(opened, made_truth):
+    viewer, _, _, view = opened
+    for frame in (5, 0, 23):
+        viewer.dims.set_current_step(0, frame)
+        np.testing.assert_allclose(view.points.data[68:, ::-1], made_truth(frame, 1))
+    viewer.dims.set_current_step(0, 3)
+    assert not view.points.shown.any()
+
+
+def test_a_moved_point_is_a_correction_of_the_shown_frame(opened):
+    viewer, _, session, view = opened
+    viewer.dims.set_current_step(0, 5)
+    data = view.points.data.copy()
+    data[68 + 30] = (11, 22)
+    view.points.data = data
+    viewer.dims.set_current_step(0, 6)
+    assert session.corrected_frames() == [(5, 1)]
+    assert session.view(5).landmarks[1, 30].tolist() == [22, 11]
+    assert session.view(5).corrected.sum() == 1
+
+
+def test_a_drag_that_the_slider_interrupts_is_kept_for_its_frame(opened):
+    viewer, _, session, view = opened
+    viewer.dims.set_current_step(0, 5)
+    with view.points.events.data.blocker():
+        view.points._data[30] += 4
+    viewer.dims.set_current_step(0, 6)
+    assert session.corrected_frames() == [(5, 0)]
+    assert not session.view(6).corrected.any()
+
+
+def test_turning_to_another_frame_ends_the_selection(opened):
+    viewer, _, session, view = opened
+    view.points.selected_data = {1, 2}
+    viewer.dims.set_current_step(0, 9)
+    assert not view.points.selected_data
+    view.points.remove_selected()
+    assert session.view(9).visible.all()
+
+
+def test_delete_hides_and_undo_shows_again(opened):
+    viewer, _, session, view = opened
+    viewer.dims.set_current_step(0, 5)
+    view.points.selected_data = {1, 70}
+    view.points.remove_selected()
+    assert np.flatnonzero(~view.points.shown).tolist() == [1, 70]
+    viewer.dims.set_current_step(0, 9)
+    view.undo()
+    assert viewer.dims.current_step[0] == 5
+    assert view.points.shown.sum() == 135
+    view.show_hidden()
+    assert view.points.shown.all()
+
+
+def test_contours_follow_the_points(opened):
+    viewer, _, _, view = opened
+    viewer.dims.set_current_step(0, 5)
+    view.points._data[8] += (6, 0)
+    view.points.refresh()
+    np.testing.assert_allclose(view.contours.data[8, 0], view.points.data[8])
+
+
+def test_nothing_moves_while_another_frame_is_on_the_canvas(opened):
+    viewer, layer, session, view = opened
+    viewer.dims.set_current_step(0, 5)
+    layer.screen.wanted = 6
+    view._on_canvas()
+    assert view.points.frozen
+    before = view.points.data.copy()
+    view.points._move({30}, (50.0, 50.0))
+    view.points.selected_data = {30}
+    view.points.nudge(1, 1)
+    view.points.remove_selected()
+    np.testing.assert_array_equal(view.points.data, before)
+    assert not session.corrected_frames()
+
+
+def test_an_arrow_key_nudges_the_selected_points(opened):
+    viewer, _, session, view = opened
+    viewer.dims.set_current_step(0, 5)
+    view.points.selected_data = {30}
+    before = view.points.data[30].copy()
+    view.points.nudge(0, 1)
+    view.points.nudge(0, 1)
+    assert (view.points.data[30] - before).tolist() == [0, 2]
+    assert session.view(5).corrected.sum() == 1
+
+
+def test_more_faces_give_more_points(opened, make_aligner):
+    viewer, _, session, view = opened
+    prealign(session, make_aligner(), Settings("made", faces=3))
+    view._on_changed(0, 23)
+    assert len(view.points.data) == 3 * 68
+    assert [layer.name for layer in viewer.layers] == ["clip", "Face contours", "Face landmarks"]
+
+
+def test_taking_the_layer_away_loses_nothing(opened):
+    viewer, _, session, view = opened
+    viewer.dims.set_current_step(0, 5)
+    with view.points.events.data.blocker():
+        view.points._data[30] += 4
+    viewer.layers.remove(view.points)
+    viewer.dims.set_current_step(0, 7)
+    assert session.corrected_frames() == [(5, 0)]
+
+
+def test_an_edit_that_cannot_be_stored_is_said_and_taken_back(opened, monkeypatch):
+    from napari.utils.notifications import notification_manager
+
+    from napari_red.core.project import ProjectError
+
+    viewer, _, session, view = opened
+
+    def full(*_):
+        raise ProjectError("p.red: disk full; free some space")
+
+    monkeypatch.setattr(session, "move", full)
+    before = view.points.data.copy()
+    view.points.data = before + 1
+    np.testing.assert_array_equal(view.points.data, before)
+    assert "free some space" in notification_manager.records[-1].message
