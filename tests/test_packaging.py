@@ -131,7 +131,7 @@ def test_wheel_holds_manifest_weights_sample_and_licence_and_nothing_else(wheel:
     tops = {name.partition("/")[0] for name in names}
     (info,) = (top for top in tops if top.endswith(".dist-info"))
     assert tops == {"napari_red", "trainer", "napari_red_manifest", info}
-    for pattern in ("trainer/weights/*", "napari_red/sample/*"):
+    for pattern in ("trainer/weights/**/*", "napari_red/sample/**/*"):
         wanted = {f.relative_to(ROOT).as_posix() for f in ROOT.glob(pattern) if f.is_file()}
         assert wanted <= set(names)
     assert f"{info}/licenses/LICENSE" in names
