@@ -26,7 +26,7 @@ from trainer.errors import RedError
 from trainer.models.initialise import gaussian
 from trainer.models.rednet import RedNet
 from trainer.stages import Batch, batch_loss, clip_batch, freeze_batch_norm, still_batch
-from trainer.validation import validation_errors
+from trainer.validation import best_combination, validation_errors
 
 WARM_UP = 100
 """Updates over which the learning rate of ``constant-linear`` rises."""
@@ -127,7 +127,7 @@ class Trainer:
             if not self._run_stage(stage):
                 return False
             self.save_result(self.out_dir / f"stage{stage}.safetensors")
-        self.save_result(self.out_dir / "model.safetensors")
+        self.save_result(self.out_dir / "model.safetensors", combined=True)
         return True
 
     def steps_of(self, stage: int) -> int:
@@ -144,8 +144,15 @@ class Trainer:
         model.to(device=self.device, memory_format=torch.channels_last)
         return model.eval()
 
-    def save_result(self, path: Path) -> None:
-        """Write the network as a model file that says how it came to be."""
+    def save_result(self, path: Path, *, combined: bool = False) -> None:
+        """Write the network as a model file that says how it came to be.
+
+        ``combined`` chooses f_REG's weight in the answer on the validation faces.
+        """
+        model = self.averaged_model()
+        if combined and self.data.validation is not None:
+            weight = best_combination(model, self.data.validation, self.options.precision)
+            model.config = replace(model.config, combine=weight)
         info = {
             **self.options.info,
             "config": to_dict(self.config),
@@ -156,7 +163,7 @@ class Trainer:
             "clips": self.data.clips.kind if self.data.clips and self.stage == 3 else None,
             "validation": self.curves.last_validation(),
         }
-        save_model(path, self.averaged_model(), info)
+        save_model(path, model, info)
 
     def _run_stage(self, stage: int) -> bool:
         steps = self.steps_of(stage)

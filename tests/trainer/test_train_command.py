@@ -1,0 +1,107 @@
+"""``python -m trainer train`` from folders on disk to a model that aligns."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from trainer.checkpoint import load_model
+from trainer.cli import app
+from trainer.data.pts import write_pts
+
+RING = np.linspace(0, 2 * np.pi, 7, endpoint=False)
+SHAPE = 30 * np.stack([np.cos(RING), np.sin(RING)], axis=-1)
+PEOPLE = [f"person_{i}" for i in range(8)]
+
+
+@pytest.fixture(scope="module")
+def stills(tmp_path_factory):
+    """Two pictures of each of eight people, seven landmarks."""
+    folder = tmp_path_factory.mktemp("stills")
+    rng = np.random.default_rng(0)
+    for name in PEOPLE:
+        (folder / name).mkdir()
+        for number in range(2):
+            image = rng.integers(0, 255, (120, 120, 3)).astype(np.uint8)
+            iio.imwrite(folder / name / f"{number}.png", image)
+            write_pts(folder / name / f"{number}.pts", SHAPE + 60 + rng.normal(0, 2, 2))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    """A video of 12 numbered pictures of each of five people, in 300-VW's layout."""
+    folder = tmp_path_factory.mktemp("videos")
+    rng = np.random.default_rng(1)
+    for name in PEOPLE[:4] + ["stranger"]:
+        for part in ("imgs", "annot"):
+            (folder / name / "vid1" / part).mkdir(parents=True)
+        for number in range(1, 13):
+            image = rng.integers(0, 255, (120, 120, 3)).astype(np.uint8)
+            iio.imwrite(folder / name / "vid1" / "imgs" / f"{number:06d}.png", image)
+            write_pts(folder / name / "vid1" / "annot" / f"{number:06d}.pts", SHAPE + 60 + number)
+    return folder
+
+
+def command(stills, out, *more):
+    small = ["--landmarks", "7", "--width", "0.0625", "--batch", "4", "--device", "cpu"]
+    return ["train", "--stills", str(stills), "--out", str(out), *small, *more]
+
+
+SHORT = ("--epochs", "0.1", "0.1", "0.05")
+
+
+def test_all_three_stages_with_real_video(stills, videos, tmp_path):
+    more = (*SHORT, "--videos", str(videos), "--config", "red-paper")
+    result = CliRunner().invoke(app, command(stills, tmp_path, *more), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    loaded = load_model(tmp_path / "model.safetensors", n_landmarks=7)
+    assert loaded.info["clips"] == "video"
+    assert loaded.info["config"]["name"] == "red-paper"
+    assert loaded.info["people"][-1] == "stranger"
+    assert loaded.model.config.n_identities == len(loaded.info["people"])
+    for stage in (1, 2, 3):
+        assert (tmp_path / f"stage{stage}.safetensors").is_file()
+
+
+def test_made_and_real_clips_are_never_mixed(stills, videos, tmp_path):
+    more = (*SHORT, "--videos", str(videos), "--clips-from-stills")
+    result = CliRunner().invoke(app, command(stills, tmp_path, *more))
+    assert result.exit_code != 0
+    assert "never mixed" in re.sub(r"\s+", " ", result.output)
+
+
+def test_excluded_people_are_not_trained_on(stills, tmp_path):
+    (tmp_path / "names.txt").write_text("# kept aside\nperson_1\nperson_2\n")
+    more = (*SHORT, "--stage", "1", "--exclude", str(tmp_path / "names.txt"))
+    result = CliRunner().invoke(app, command(stills, tmp_path / "run", *more))
+    assert result.exit_code == 0, result.output
+    people = load_model(tmp_path / "run" / "model.safetensors").info["people"]
+    assert not {"person_1", "person_2"} & set(people)
+    assert "person_3" in people
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_and_ends(stills, tmp_path):
+    line = [sys.executable, "-m", "trainer"]
+    line += command(stills, tmp_path, "--epochs", "3", "0.1", "0.05", "--stage", "1")
+    running = subprocess.Popen(line, stderr=subprocess.DEVNULL)
+    log = tmp_path / "curves.csv"
+    for _ in range(600):
+        if log.exists() and len(log.read_text().splitlines()) > 1:
+            break
+        time.sleep(0.1)
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(60) == 130
+    rows = len(log.read_text().splitlines())
+    assert (tmp_path / "state.safetensors").is_file()
+    assert not (tmp_path / "model.safetensors").exists()
+    assert subprocess.run(line, stderr=subprocess.DEVNULL, timeout=300).returncode == 0
+    assert len(log.read_text().splitlines()) > rows
+    load_model(tmp_path / "model.safetensors")
