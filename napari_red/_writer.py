@@ -40,7 +40,7 @@ def write_shown_frame(path: str, data: Any, attributes: dict[str, Any]) -> list[
             "two dimensions for each face; select the layer 'Face landmarks'"
         )
     shown = np.broadcast_to(attributes.get("shown", True), len(points))
-    written = []
+    written: list[str] = []
     for face, landmarks in enumerate(from_napari(points, n_landmarks)):
         if not shown.reshape(-1, n_landmarks)[face].any():
             continue

@@ -12,7 +12,6 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_red.core.frames import PATIENCE_S, Screen, VideoStack
-from trainer.errors import RedError
 
 POLL_MS = 15
 """How often a frame that is being decoded is asked for."""
@@ -27,10 +26,7 @@ class _ScreenSlicing(_ImageSlicingState):
         return replace(request, data_at_data_level=screen, data_at_thumbnail_level=screen)
 
     def _set_view_slice(self) -> None:
-        try:
-            super()._set_view_slice()
-        except RedError as error:
-            show_error(str(error))
+        super()._set_view_slice()
         self.layer.follow_up()
 
 
@@ -47,6 +43,7 @@ class VideoLayer(Image):
     def __init__(self, stack: VideoStack, **kwargs: Any) -> None:
         has_window = QApplication.instance() is not None
         self.screen = Screen(stack, PATIENCE_S if has_window else None)
+        self._said = ""
         self._poll: QTimer | None = None
         if has_window:
             self._poll = QTimer()
@@ -70,7 +67,10 @@ class VideoLayer(Image):
         return self.screen.late
 
     def follow_up(self) -> None:
-        """Look again soon if the wanted frame isn't decoded yet."""
+        """Say what is wrong with the frame; look again soon if it isn't decoded yet."""
+        if self.screen.trouble and self.screen.trouble != self._said:
+            show_error(self.screen.trouble)
+        self._said = self.screen.trouble
         if self._poll is None:
             return
         if self.late:
@@ -85,13 +85,7 @@ class VideoLayer(Image):
         self.data.close()
 
     def _look_again(self) -> None:
-        try:
-            arrived = self.screen.arrived()
-        except RedError as error:
-            self._poll.stop()
-            show_error(str(error))
-            return
-        if arrived:
+        if self.screen.arrived():
             self.refresh(extent=False, highlight=False)
 
     def _get_layer_slicing_state(self, data: Any, cache: bool) -> _ScreenSlicing:

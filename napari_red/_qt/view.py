@@ -102,7 +102,7 @@ class LandmarkView(QObject):
         landmarks = from_napari(positions, self.points.n_landmarks)
         by_face: dict[int, dict[int, tuple[float, float]]] = {}
         for index in moved:
-            face, landmark = face_and_landmark(index, self.points.n_landmarks)
+            face, landmark = face_and_landmark(int(index), self.points.n_landmarks)
             x, y = landmarks[face, landmark]
             by_face.setdefault(face, {})[landmark] = (float(x), float(y))
         self._reference = positions.copy()

@@ -60,7 +60,7 @@ def _align(aligner: Any, request: dict[str, Any], out: TextIO) -> None:
         for result in aligner.run(
             video,
             faces=request["faces"],
-            boxes=None if boxes is None else [FaceBox(*box) for box in boxes],
+            boxes=None if boxes is None else [box and FaceBox(*box) for box in boxes],
             start=request["start"],
             stop=request["stop"],
             corrections=corrections,

@@ -18,9 +18,9 @@ from typing import IO
 
 import numpy as np
 
-from napari_red.core.frames import VideoLike
 from napari_red.core.jobs import StopWork
 from napari_red.core.wire import decode_array, encode_array
+from trainer.data.video import Video
 from trainer.errors import RedError
 from trainer.geometry import FaceBox
 
@@ -71,7 +71,7 @@ class AlignerProcess:
 
     def run(
         self,
-        video: VideoLike,
+        video: Video,
         *,
         faces: int = 1,
         boxes: Sequence[FaceBox | None] | None = None,
@@ -94,7 +94,7 @@ class AlignerProcess:
             "device": self.device,
             "threads": self.threads,
             "faces": faces,
-            "boxes": boxes and [b and [b.x, b.y, b.width, b.height, b.score] for b in boxes],
+            "boxes": None if boxes is None else [_plain(box) for box in boxes],
             "start": start,
             "stop": stop,
             "corrections": [
@@ -149,7 +149,7 @@ class AlignerProcess:
                 with suppress(BrokenPipeError):
                     stream.close()
 
-    def _ended_early(self, video: VideoLike) -> str:
+    def _ended_early(self, video: Video) -> str:
         said: list[str] = []
         if self._log is not None:
             self._log.seek(0)
@@ -159,6 +159,10 @@ class AlignerProcess:
             f"({said[-1] if said else 'without a word'}); try again, with device cpu if it "
             "was another"
         )
+
+
+def _plain(box: FaceBox | None) -> list[float] | None:
+    return None if box is None else [box.x, box.y, box.width, box.height, box.score]
 
 
 def _talk(process: subprocess.Popen[str], request: dict) -> Iterator[dict]:

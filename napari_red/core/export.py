@@ -1,7 +1,8 @@
 """Annotation files out of a project, in the layout of 300-VW.
 
 ``NAME/annot/000001.pts`` for the first face, ``NAME/face_2/annot/000001.pts`` for the
-second and so on. File names count frames from 1. A frame without the face has no file.
+second and so on. File names count frames from 1, or are those of numbered
+pictures. A frame without the face has no file.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from trainer.errors import RedError
 MARKER = "napari-red.json"
 """Stands in a folder that this program exported; only there older files are replaced."""
 
-_FRAME_FILE = re.compile(r"^\d{6}\.pts$")
+_FRAME_FILE = re.compile(r"^\d+\.pts$")
 
 
 class ExportError(RedError):
@@ -87,6 +88,7 @@ def export_video(
     folder = Path(out_dir) / (name or video.name)
     tracks = project.tracks(video.id)
     total = video.n_frames * len(tracks)
+    stems = video.annotation_stems()
     files = corrected = 0
     with_face: set[int] = set()
     _claim(folder)
@@ -100,7 +102,7 @@ def export_video(
                 raise StopWork
             if frame in merged:
                 landmarks, by_hand = merged[frame]
-                file_name = f"{frame + 1:06d}.pts"
+                file_name = f"{stems[frame]}.pts"
                 write_pts(annot / file_name, landmarks)
                 written.add(file_name)
                 corrected += by_hand

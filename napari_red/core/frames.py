@@ -7,14 +7,13 @@ and says which of the two it gave.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
 import numpy as np
 
 from trainer.data.frame_cache import FrameCache
-from trainer.data.video import open_video
+from trainer.data.video import Video, open_video
 from trainer.errors import RedError
 
 CACHE_BYTES = 512 * 2**20
@@ -24,24 +23,12 @@ PATIENCE_S = 0.03
 """How long a moving slider waits for a frame, about one redraw of the window."""
 
 
-class VideoLike(Protocol):
-    """What the plugin needs to know of an open video."""
-
-    path: Path
-    name: str
-    n_frames: int
-    height: int
-    width: int
-    fps: float
-    warnings: list[str]
-
-
 class FramesLike(Protocol):
-    """A source of frames that decodes in the background."""
+    """A source of frames that decodes in the background: a :class:`FrameCache`."""
 
-    def get(self, index: int, timeout: float | None = None) -> np.ndarray | None: ...
+    def get(self, number: int, timeout: float | None = None) -> np.ndarray: ...
 
-    def request(self, index: int) -> None: ...
+    def peek(self, number: int) -> np.ndarray | None: ...
 
     def close(self) -> None: ...
 
@@ -65,7 +52,7 @@ class VideoStack:
     ndim = 4
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, video: VideoLike, frames: FramesLike) -> None:
+    def __init__(self, video: Video, frames: FramesLike) -> None:
         self.video = video
         self.frames = frames
         self.shape = (video.n_frames, video.height, video.width, 3)
@@ -80,7 +67,7 @@ class VideoStack:
             If it can't be read.
         """
         video = open_video(path)
-        return cls(cast(VideoLike, video), cast(FramesLike, FrameCache(video, budget_bytes)))
+        return cls(video, FrameCache(video, budget_bytes))
 
     @property
     def size(self) -> int:
@@ -113,17 +100,12 @@ class VideoStack:
     def _frame(self, index: int) -> np.ndarray:
         if not -len(self) <= index < len(self):
             raise IndexError(f"frame {index}: the video has frames 0 to {len(self) - 1}")
-        image = self.frames.get(index % len(self), None)
-        if image is None:
-            raise FramesError(f"{self.video.path}: frame {index} can't be had; open it again")
-        return image
+        return self.frames.get(index % len(self))
 
     def close(self) -> None:
         """Stop decoding."""
         self.frames.close()
-        close_video: Callable[[], None] | None = getattr(self.video, "close", None)
-        if close_video is not None:
-            close_video()
+        self.video.close()
 
 
 class Screen:
@@ -131,7 +113,8 @@ class Screen:
 
     An array of the same shape. Reading frame ``i`` makes it the wanted one; if it is
     not decoded within ``patience`` seconds, the image already shown comes back, and
-    ``late`` is True until the frame is read again and there.
+    ``late`` is True until the frame is read again and there. A frame that can't be
+    decoded is black, and ``trouble`` says why.
 
     Parameters
     ----------
@@ -150,6 +133,7 @@ class Screen:
         self.patience = patience
         self.wanted = 0
         self.shown: int | None = None
+        self.trouble = ""
         self._image: np.ndarray | None = None
 
     @property
@@ -158,8 +142,8 @@ class Screen:
         return self.shown != self.wanted
 
     def arrived(self) -> bool:
-        """True if the wanted frame is decoded by now."""
-        return self.stack.frames.get(self.wanted, 0) is not None
+        """True if the wanted frame is decoded by now, or never will be."""
+        return self._look(0) is not None
 
     def __getitem__(self, key: tuple) -> np.ndarray:
         first, *rest = key if isinstance(key, tuple) else (key,)
@@ -169,11 +153,21 @@ class Screen:
                 return self.stack[key]
             return self[chosen[0], *rest][None]
         self.wanted = int(first)
-        if self._image is None or self.patience is None:
-            self._image, self.shown = self.stack[self.wanted], self.wanted
-        elif self.late:
-            self.stack.frames.request(self.wanted)
-            image = self.stack.frames.get(self.wanted, self.patience)
+        if self.late or self._image is None:
+            image = self._look(None if self._image is None else self.patience)
             if image is not None:
                 self._image, self.shown = image, self.wanted
+        assert self._image is not None
         return self._image[tuple(rest)]
+
+    def _look(self, patience: float | None) -> np.ndarray | None:
+        """The wanted frame, if it is there in time."""
+        try:
+            image = self.stack.frames.get(self.wanted, patience)
+        except TimeoutError:
+            return None
+        except RedError as error:
+            self.trouble = str(error)
+            return np.zeros(self.shape[1:], self.dtype)
+        self.trouble = ""
+        return image

@@ -31,7 +31,7 @@ def to_napari(landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     labelled : (F * L,) bool array
     """
     flat = np.asarray(landmarks, np.float64).reshape(-1, 2)[:, ::-1]
-    labelled = np.isfinite(flat).all(axis=1)
+    labelled = np.asarray(np.isfinite(flat).all(axis=1))
     return np.where(labelled[:, None], flat, PLACEHOLDER), labelled
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
 from napari_red.core.records import Prediction
 from napari_red.core.session import Session
+from trainer.data.video import Video
 from trainer.geometry import FaceBox
 
 FLUSH_SECONDS = 0.4
@@ -42,7 +43,7 @@ class Aligner(Protocol):
 
     def run(
         self,
-        video: object,
+        video: Video,
         *,
         faces: int = 1,
         boxes: Sequence[FaceBox | None] | None = None,

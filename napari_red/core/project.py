@@ -7,6 +7,7 @@ grows. The connection belongs to one thread; every method may be called from any
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable
@@ -24,7 +25,7 @@ from trainer.errors import RedError
 T = TypeVar("T")
 
 SUFFIX = ".red"
-_VIDEO_COLUMNS = "id, path, fingerprint, name, n_frames, height, width, fps"
+_VIDEO_COLUMNS = "id, path, fingerprint, name, n_frames, height, width, fps, frame_names"
 
 
 class ProjectError(RedError):
@@ -81,31 +82,35 @@ class Project:
         width: int,
         fps: float,
         name: str | None = None,
+        frame_names: list[str] | None = None,
     ) -> VideoRecord:
         """The record of a video, made if new. A video with the same fingerprint that
         was elsewhere is the same video, moved: its path is brought up to date. ``name``
         is what its results are called, by default the file's."""
         path = Path(path).absolute()
+        names = None if frame_names is None else json.dumps(frame_names)
 
         def work(db: sqlite3.Connection) -> VideoRecord:
             db.execute(
-                "INSERT INTO videos (path, fingerprint, name, n_frames, height, width, fps, added)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+                "INSERT INTO videos"
+                " (path, fingerprint, name, n_frames, height, width, fps, frame_names, added)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (fingerprint) DO UPDATE SET path = excluded.path,"
                 " name = excluded.name",
-                (str(path), fingerprint, name or path.stem, n_frames, height, width, fps, _now()),
+                (str(path), fingerprint, name or path.stem, n_frames, height, width, fps)
+                + (names, _now()),
             )
             row = db.execute(
                 f"SELECT {_VIDEO_COLUMNS} FROM videos WHERE fingerprint = ?", (fingerprint,)
             ).fetchone()
-            return VideoRecord(*row)
+            return _video(row)
 
         return self._write(work)
 
     def videos(self) -> list[VideoRecord]:
         """All videos, in the order they were added."""
         rows = self._read(f"SELECT {_VIDEO_COLUMNS} FROM videos ORDER BY id")
-        return [VideoRecord(*row) for row in rows]
+        return [_video(row) for row in rows]
 
     def add_track(self, video_id: int, face: int, n_landmarks: int) -> TrackRecord:
         """The track of face number ``face``, made if new.
@@ -296,7 +301,10 @@ class Project:
             " JOIN tracks t ON t.id = e.track_id WHERE t.video_id = ? ORDER BY e.id",
             (video_id,),
         )
-        return [Edit(*row[:5], _state(row[5]), _state(row[6])) for row in rows]
+        return [
+            Edit(i, at, track, frame, kind, _state(before), _state(after))
+            for i, at, track, frame, kind, before, after in rows
+        ]
 
     # -- the one thread ------------------------------------------------------------
 
@@ -356,6 +364,10 @@ class Project:
         if version < schema.VERSION:
             shutil.copy2(self.path, self.path.with_name(f"{self.path.name}.v{version}"))
             schema.migrate(db, version)
+
+
+def _video(row: tuple) -> VideoRecord:
+    return VideoRecord(*row[:-1], frame_names=None if row[-1] is None else json.loads(row[-1]))
 
 
 def _state(blob: bytes | None) -> Correction | None:

@@ -9,7 +9,8 @@ import numpy as np
 
 @dataclass(frozen=True)
 class VideoRecord:
-    """A video of a project. ``path`` is where it was last seen."""
+    """A video of a project. ``path`` is where it was last seen; ``frame_names`` what the
+    pictures of a folder of frames are called, None for a file."""
 
     id: int
     path: str
@@ -19,6 +20,14 @@ class VideoRecord:
     height: int
     width: int
     fps: float
+    frame_names: list[str] | None = None
+
+    def annotation_stems(self) -> list[str]:
+        """What each frame's annotation file is called: counted from 1 with six digits, as
+        in 300-VW; pictures that are called by numbers keep those, so that both go together."""
+        if self.frame_names and all(name.isdecimal() for name in self.frame_names):
+            return self.frame_names
+        return [f"{frame + 1:06d}" for frame in range(self.n_frames)]
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ CREATE TABLE videos (
     height INTEGER NOT NULL,
     width INTEGER NOT NULL,
     fps REAL NOT NULL,
+    frame_names TEXT,
     added TEXT NOT NULL,
     UNIQUE (fingerprint)
 );

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-from napari_red.core.frames import VideoLike
 from napari_red.core.project import SUFFIX, Project, ProjectError
 from napari_red.core.records import Correction, Edit, Prediction, TrackRecord, VideoRecord
 from trainer.data.fingerprint import video_fingerprint
+from trainer.data.video import Video
 from trainer.scheme import IBUG68
 
 Change = Callable[[int, int], None]
@@ -80,7 +80,7 @@ class Session:
     Attributes
     ----------
     warnings : list of str
-        What the person should know about this video or project.
+        What the person should know about the project; the video has its own.
 
     Raises
     ------
@@ -88,10 +88,10 @@ class Session:
         If the project file is there and can't be used.
     """
 
-    def __init__(self, video: VideoLike, project_path: str | Path | None = None) -> None:
+    def __init__(self, video: Video, project_path: str | Path | None = None) -> None:
         self.video = video
         self.fingerprint = video_fingerprint(video.path)
-        self.warnings: list[str] = list(video.warnings)
+        self.warnings: list[str] = []
         self.listeners: list[Change] = []
         self._lock = threading.RLock()
         self._places = (
@@ -310,6 +310,7 @@ class Session:
                     width=video.width,
                     fps=video.fps,
                     name=video.name,
+                    frame_names=video.frame_names,
                 )
             return self._project, self._record
 

@@ -1,5 +1,6 @@
 import os
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 
@@ -109,3 +110,16 @@ def test_videos_of_one_name_get_folders_of_their_own(session, tmp_path):
 def test_export_stops_when_asked(session, tmp_path):
     with pytest.raises(StopWork):
         export_session(session, tmp_path / "out", should_stop=lambda: True)
+
+
+def test_pictures_called_by_numbers_keep_them(tmp_path, make_aligner):
+    imgs = tmp_path / "talk" / "imgs"
+    imgs.mkdir(parents=True)
+    for number in (4, 8, 12):
+        iio.imwrite(imgs / f"{number:06d}.png", np.full((40, 50, 3), number, np.uint8))
+    with open_video(imgs) as video, Session(video) as session:
+        prealign(session, make_aligner(), Settings("made"))
+        folder = export_session(session, tmp_path / "out").folder
+    assert folder.name == "talk"
+    names = sorted(path.name for path in (folder / "annot").iterdir())
+    assert names == ["000004.pts", "000008.pts", "000012.pts"]

@@ -1,17 +1,20 @@
-import threading
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from napari_red.core import frames
 from napari_red.core.frames import FramesError, Screen, VideoStack
+from trainer.data.video import VideoError
 
 
 class Video:
     path, name, n_frames, height, width, fps = "clip.mp4", "clip", 6, 4, 5, 25.0
+    frame_names = None
+    warnings: ClassVar[list[str]] = []
 
-    def __init__(self):
-        self.warnings = []
+    def close(self):
+        pass
 
 
 class SlowFrames:
@@ -19,14 +22,17 @@ class SlowFrames:
 
     def __init__(self):
         self.ready = set(range(Video.n_frames))
-        self.requested = []
-        self.arrived = threading.Event()
+        self.damaged = set()
 
-    def get(self, index, timeout=None):
-        return np.full((4, 5, 3), index, np.uint8) if index in self.ready else None
+    def get(self, number, timeout=None):
+        if number in self.damaged:
+            raise VideoError(f"clip.mp4: frame {number} is damaged")
+        if number not in self.ready:
+            raise TimeoutError
+        return self.peek(number)
 
-    def request(self, index):
-        self.requested.append(index)
+    def peek(self, number):
+        return np.full((4, 5, 3), number, np.uint8) if number in self.ready else None
 
     def close(self):
         self.ready.clear()
@@ -77,8 +83,8 @@ def test_a_long_video_is_never_loaded_whole(stack, monkeypatch):
 
 
 def test_a_frame_that_cannot_be_had_is_never_replaced_by_another(stack):
-    stack.frames.ready = {0}
-    with pytest.raises(FramesError, match="frame 3"):
+    stack.frames.damaged = {3}
+    with pytest.raises(VideoError, match="frame 3"):
         stack[3]
 
 
@@ -89,7 +95,6 @@ def test_the_screen_keeps_the_frame_before_until_the_wanted_one_is_there(stack):
     stack.frames.ready = {0, 1}
     assert screen[4, *key][0, 0, 0] == 0
     assert (screen.wanted, screen.shown, screen.late) == (4, 0, True)
-    assert stack.frames.requested == [4]
     assert not screen.arrived()
     stack.frames.ready = {4}
     assert screen.arrived()
@@ -105,3 +110,14 @@ def test_a_screen_without_hurry_waits(stack):
     assert screen.shown == 4
     assert screen[1:3, ...].shape == (2, 4, 5, 3)
     assert screen.shown == 4
+
+
+def test_a_frame_that_cannot_be_decoded_is_black_and_says_why(stack):
+    stack.frames.damaged = {3}
+    screen = Screen(stack)
+    assert screen[2, ...].max() == 2
+    assert screen[3, ...].max() == 0
+    assert (screen.shown, screen.late) == (3, False)
+    assert "frame 3 is damaged" in screen.trouble
+    assert screen[4, ...].max() == 4
+    assert screen.trouble == ""

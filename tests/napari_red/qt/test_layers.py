@@ -160,7 +160,7 @@ def test_turning_to_another_frame_ends_the_selection(opened):
 
 
 def test_delete_hides_and_undo_shows_again(opened):
-    viewer, _, session, view = opened
+    viewer, _, _, view = opened
     viewer.dims.set_current_step(0, 5)
     view.points.selected_data = {1, 70}
     view.points.remove_selected()
@@ -230,7 +230,7 @@ def test_an_edit_that_cannot_be_stored_is_said_and_taken_back(opened, monkeypatc
 
     from napari_red.core.project import ProjectError
 
-    viewer, _, session, view = opened
+    _, _, session, view = opened
 
     def full(*_):
         raise ProjectError("p.red: disk full; free some space")
