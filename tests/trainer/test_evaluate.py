@@ -17,9 +17,7 @@ from trainer.models.rednet import RedNet
 from trainer.step_pictures import step_picture
 
 # Seven landmarks in a box 100 wide and 60 high: crop side 1.4 * 80 = 112 image pixels.
-SHAPE = np.array(
-    [[0, 0], [30, 0], [70, 0], [100, 0], [50, 30], [20, 60], [80, 60]], np.float32
-)
+SHAPE = np.array([[0, 0], [30, 0], [70, 0], [100, 0], [50, 30], [20, 60], [80, 60]], np.float32)
 OFFSETS = {"Ann": (40, 50), "Bob": (90, 70), "Cyd": (60, 90)}
 CROP_PIXEL = 112 / 128
 
@@ -44,7 +42,8 @@ class Constant:
 
     def align(self, images, *, with_regression):
         n = len(images)
-        assert images.dtype == torch.uint8 and images.shape[1:] == (128, 128, 3)
+        assert images.dtype == torch.uint8
+        assert images.shape[1:] == (128, 128, 3)
         steps = self.by_step[:, None].expand(-1, n, -1, -1)
         return SimpleNamespace(
             landmarks=steps[-1],

@@ -105,9 +105,7 @@ class _SquaredMoments(torch.autograd.Function):
     def forward(ctx: Any, maps: Tensor, basis: Tensor) -> Tensor:
         """(B, P, C) maps and a (P, 3) float32 basis (1, x, y) to (B, C, 3)."""
         ctx.save_for_backward(maps, basis)
-        return torch.stack(
-            [one.to(torch.float32, copy=True).square_().T @ basis for one in maps]
-        )
+        return torch.stack([one.to(torch.float32, copy=True).square_().T @ basis for one in maps])
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
