@@ -10,19 +10,13 @@ import torch
 
 from trainer.checkpoint import LoadedModel
 from trainer.models.spatial import draw_squares
+from trainer.palette import GROUP_COLOURS
 from trainer.scheme import LandmarkScheme, scheme_for
 
 ZOOM = 2
-GROUP_COLOURS = {
-    "jaw": (90, 170, 255),
-    "brows": (255, 170, 60),
-    "nose": (120, 230, 120),
-    "eyes": (255, 90, 90),
-    "mouth": (230, 110, 255),
-}
 
 
-def landmark_colours(scheme: LandmarkScheme) -> np.ndarray:
+def label_colours(scheme: LandmarkScheme) -> np.ndarray:
     """(L + 1, 3) uint8: the colour of each landmark's facial part; black for background."""
     colours = np.zeros((scheme.n_landmarks + 1, 3), np.uint8)
     for index, group in enumerate(scheme.group_of()):
@@ -47,7 +41,7 @@ def step_picture(loaded: LoadedModel, crop: np.ndarray) -> np.ndarray:
     """
     model = loaded.model
     scheme = scheme_for(model.config.n_landmarks)
-    colours = landmark_colours(scheme)
+    colours = label_colours(scheme)
     images = model.normalise(torch.from_numpy(crop[None]).to(model.mean_shape.device))
     points = model.mean_start(1)
     upper, lower = [], []

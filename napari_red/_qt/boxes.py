@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_red.core.jobs import Progress
 from napari_red.core.models import DEVICES, SUFFIX, shipped_models
-from napari_red.core.palette import GROUP_COLOURS
+from trainer.palette import GROUP_COLOURS
 
 MOST_FACES = 8
 

@@ -1,22 +1,11 @@
-"""Colours of the facial parts, shared by the window and the pictures.
-
-Okabe and Ito's set, which people with colour blindness can tell apart.
-"""
+"""How landmarks look, in the window and in pictures."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from trainer.palette import GROUP_COLOURS
 from trainer.scheme import LandmarkScheme
-
-GROUP_COLOURS: dict[str, tuple[int, int, int]] = {
-    "jaw": (86, 180, 233),
-    "brows": (230, 159, 0),
-    "nose": (240, 228, 66),
-    "eyes": (0, 200, 140),
-    "mouth": (255, 105, 120),
-}
-"""Facial part to RGB, 0 … 255."""
 
 CORRECTED_COLOUR = (255, 255, 255)
 """RGB of the border round a landmark that a person put there."""
