@@ -18,7 +18,7 @@ class FrameCache:
 
     One thread decodes forward from the playhead and whatever is asked for, a second one fills
     up what lies behind; each has a reader of its own. Two thirds of the room lie in the
-    direction of the last move. Every method may be called from any thread.
+    direction of the last two moves. Every method may be called from any thread.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class FrameCache:
         self._failed: dict[int, VideoError] = {}
         self._waiting: Counter[int] = Counter()
         self._playhead = 0
-        self._direction = 1
+        self._direction = self._last_move = 1
         self._closed = False
         self._broken: Exception | None = None
         self._readers = [video.reopen(), video.reopen()]
@@ -109,7 +109,10 @@ class FrameCache:
         with self._changed:
             self._raise_trouble(None)
             if number != self._playhead:
-                self._direction = 1 if number > self._playhead else -1
+                move = 1 if number > self._playhead else -1
+                if move == self._last_move:
+                    self._direction = move
+                self._last_move = move
                 self._playhead = number
                 self._changed.notify_all()
 
@@ -167,8 +170,8 @@ class FrameCache:
         for number in sorted(self._waiting, key=lambda n: abs(n - self._playhead)):
             if not self._settled(number):
                 return [number]
-        number = self._missing(range(self._playhead, self._window()[1] + 1))
-        return [] if number is None else [number]
+        first_missing = self._missing(range(self._playhead, self._window()[1] + 1))
+        return [] if first_missing is None else [first_missing]
 
     def _behind(self, reader: Video) -> list[int]:
         """What to decode behind the playhead: many at once, for each run costs a seek."""
@@ -225,16 +228,9 @@ class FrameCache:
             if self._closed:
                 return
             self._frames[number] = image
-            if len(self._frames) > self.capacity:
+            idle = [n for n in self._frames if n not in self._waiting]
+            if idle and len(self._frames) > self.capacity:
                 first, last = self._window()
-                del self._frames[
-                    max(
-                        self._frames,
-                        key=lambda n: (
-                            n not in self._waiting,
-                            not first <= n <= last,
-                            abs(n - self._playhead),
-                        ),
-                    )
-                ]
+                far = max(idle, key=lambda n: (not first <= n <= last, abs(n - self._playhead)))
+                del self._frames[far]
             self._changed.notify_all()

@@ -48,18 +48,33 @@ def check(path: Path, index: PacketIndex) -> tuple[av.VideoFrame, list[str]]:
         # With several threads, what becomes of damaged data is a matter of luck.
         index.one_thread = True
         first, head, n_head = _head(path, index)
-    if first is None or index.pts_guessed or list(head) != list(range(n_head)):
-        first = _renumber(path, index)
-        head = {}
+    if first is None or index.pts_guessed:
+        first, head = _renumber(path, index), {}
+    elif list(head) != list(range(n_head)):
+        if index.damaged and list(head) == sorted(head):
+            head = _note_gaps(index, head, to_the_end=n_head == listed)
+        else:
+            first, head = _renumber(path, index), {}
     warnings = _check_seeks(path, index, head, _SEEK_BUDGET // (first.width * first.height))
     if index.damaged:
-        gone = listed - index.n_frames
-        left_out = f"{gone} of {listed} frames are left out, others" if gone else "some frames"
+        gone = listed - index.n_frames + len(index.lost)
+        missing = f"{gone} of {listed} frames can't be decoded, others" if gone else "some frames"
         warnings.append(
-            f"data is damaged: {left_out} may look wrong; copy or record the file again if that "
+            f"data is damaged: {missing} may look wrong; copy or record the file again if that "
             "matters"
         )
     return first, warnings
+
+
+def _note_gaps(index: PacketIndex, head: dict[int, int], *, to_the_end: bool) -> dict[int, int]:
+    """Damaged frames keep their numbers, but a video begins and ends with sound ones.
+
+    Returns `head` in the numbers that count from then on.
+    """
+    start, end = min(head), max(head) + 1
+    index.reorder(index.order[start : end if to_the_end else None])
+    index.lost.update(n - start for n in range(start, end) if n not in head)
+    return {n - start: s for n, s in head.items()}
 
 
 def _head(path: Path, index: PacketIndex) -> tuple[av.VideoFrame | None, dict[int, int], int]:

@@ -1,0 +1,510 @@
+"""Frame numbers never lie: random access, in any container, equals decoding in order."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from make_videos import (
+    B_FRAMES,
+    INTRA_REFRESH,
+    OPEN_GOP,
+    cut_off,
+    damage_frame,
+    decode_in_order,
+    number_in,
+    numbered_picture,
+    start_later,
+    write_sound,
+    write_video,
+)
+
+from trainer.data import video_check
+from trainer.data.video import VideoError, find_videos, open_video
+from trainer.errors import RedError
+
+UNEVEN = [int(t) for t in np.cumsum(np.random.default_rng(1).integers(5, 900, 40))]
+
+KINDS = {
+    "constant.mp4": {"b_frames": 2, "options": B_FRAMES},
+    "variable.mp4": {"b_frames": 2, "options": B_FRAMES, "times": UNEVEN},
+    "late_start.mp4": {"times": [t + 60_000 for t in UNEVEN]},
+    "fragments.mp4": {"b_frames": 2, "container_options": {"movflags": "frag_keyframe"}},
+    "mpeg1.mpg": {"codec": "mpeg1video", "container": "mpeg"},
+    "mpeg1_b.mpg": {"codec": "mpeg1video", "container": "mpeg", "b_frames": 2},
+    "mpeg2_b.mpg": {"codec": "mpeg2video", "container": "mpeg", "b_frames": 2},
+    "mpeg4_b.avi": {"codec": "mpeg4", "b_frames": 2},
+    "h264_b.avi": {"b_frames": 2, "options": B_FRAMES},
+    "mjpeg.avi": {"codec": "mjpeg", "pix_fmt": "yuvj420p"},
+    "open_gop.mkv": {"b_frames": 3, "options": OPEN_GOP},
+    "open_gop.ts": {"b_frames": 3, "options": OPEN_GOP},
+    "intra_refresh.mp4": {"options": INTRA_REFRESH},
+    "no_times.h264": {"b_frames": 2, "options": B_FRAMES},
+    "h265.mp4": {"codec": "libx265", "options": {"x265-params": "log-level=none"}},
+    "vp9.webm": {"codec": "libvpx-vp9", "options": {"lag-in-frames": "8"}},
+    "wmv.wmv": {"codec": "wmv2"},
+    "one_key.mkv": {"gop": 500},
+    "one_frame.mp4": {"n_frames": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("videos")
+    return {name: write_video(folder / name, **how) for name, how in KINDS.items()}
+
+
+def assert_exact(path: Path, order: list[int] | None = None, truth: list | None = None) -> None:
+    truth = decode_in_order(path) if truth is None else truth
+    with open_video(path) as video:
+        assert video.n_frames == len(truth)
+        if order is None:
+            order = list(range(video.n_frames)) * 2
+            random.Random(0).shuffle(order)
+        for number in order:
+            np.testing.assert_array_equal(video.frame(number), truth[number], f"{path} {number}")
+        read = list(video.frames())
+        assert [n for n, _ in read] == list(range(len(truth)))
+        for number, image in read:
+            np.testing.assert_array_equal(image, truth[number], f"{path} {number}")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_frame_asked_for_out_of_order_is_the_one_decoded_in_order(
+    made: dict[str, Path], kind: str
+) -> None:
+    assert_exact(made[kind])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_frame_numbers_are_those_of_the_pictures_that_went_in(
+    made: dict[str, Path], kind: str
+) -> None:
+    with open_video(made[kind]) as video:
+        assert video.n_frames == KINDS[kind].get("n_frames", 40)
+        for number in range(video.n_frames - 1, -1, -1):
+            assert number_in(video.frame(number)) == number
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    gaps=st.lists(st.integers(1, 3000), min_size=1, max_size=25),
+    start=st.integers(0, 100_000),
+    gop=st.integers(1, 30),
+    b_frames=st.integers(0, 3),
+    data=st.data(),
+)
+def test_any_spacing_of_frames_is_exact_and_keeps_its_times(
+    tmp_path: Path, gaps: list[int], start: int, gop: int, b_frames: int, data: st.DataObject
+) -> None:
+    times = np.cumsum([start, *gaps])
+    path = write_video(
+        tmp_path / "any.mp4",
+        times=[int(t) for t in times],
+        gop=gop,
+        b_frames=b_frames,
+        options={"x264-params": "b-adapt=0:scenecut=0"},
+    )
+    order = data.draw(st.lists(st.integers(0, len(gaps)), min_size=1, max_size=20))
+    with open_video(path) as video:
+        np.testing.assert_allclose(video.timestamps, (times - start) / 1000, atol=1e-3)
+        assert [number_in(video.frame(n)) for n in order] == order
+
+
+def test_frames_gives_parts_in_steps_and_leaves_random_access_alone(
+    made: dict[str, Path],
+) -> None:
+    with open_video(made["constant.mp4"]) as video:
+        seen = []
+        for number, image in video.frames(start=5, stop=38, step=11):
+            assert number_in(image) == number
+            assert number_in(video.frame(39 - number)) == 39 - number
+            seen.append(number)
+        assert seen == [5, 16, 27]
+        assert [n for n, _ in video.frames(start=38, stop=999)] == [38, 39]
+        with pytest.raises(ValueError, match="start"):
+            video.frames(start=-1)
+        with pytest.raises(ValueError, match="step"):
+            video.frames(step=0)
+
+
+def test_a_video_tells_its_size_rate_and_times(made: dict[str, Path]) -> None:
+    with open_video(made["mpeg1.mpg"]) as video:
+        assert (video.height, video.width, video.n_frames, video.name) == (96, 160, 40, "mpeg1")
+        assert video.fps == pytest.approx(25)
+        np.testing.assert_allclose(video.timestamps, np.arange(40) / 25, atol=1e-6)
+        assert video.timestamps.dtype == np.float64
+        assert video.warnings == []
+    with open_video(made["variable.mp4"]) as video:
+        span = (UNEVEN[-1] - UNEVEN[0]) / 1000
+        assert video.fps == pytest.approx(39 / span, rel=0.01)
+
+
+def test_numbers_outside_the_video_are_refused(made: dict[str, Path]) -> None:
+    with open_video(made["constant.mp4"]) as video:
+        for number in (-1, 40):
+            with pytest.raises(IndexError, match="0 to 39"):
+                video.frame(number)
+
+
+def test_a_closed_video_says_so_and_closing_twice_is_fine(made: dict[str, Path]) -> None:
+    video = open_video(made["constant.mp4"])
+    video.frame(3)
+    video.close()
+    video.close()
+    with pytest.raises(VideoError, match="closed"):
+        video.frame(3)
+    with pytest.raises(VideoError, match="closed"):
+        next(iter(video.frames()))
+
+
+def test_several_threads_get_the_right_frames_from_one_video(made: dict[str, Path]) -> None:
+    wrong = []
+    with open_video(made["h264_b.avi"]) as video:
+
+        def read(seed: int) -> None:
+            for number in random.Random(seed).sample(range(40), 20):
+                if number_in(video.frame(number)) != number:
+                    wrong.append(number)
+
+        threads = [threading.Thread(target=read, args=(seed,)) for seed in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert wrong == []
+
+
+def test_a_caller_may_change_the_picture_it_got(made: dict[str, Path]) -> None:
+    with open_video(made["constant.mp4"]) as video:
+        image = video.frame(7)
+        image[:] = 0
+        assert number_in(video.frame(7)) == 7
+
+
+def test_where_seeks_lie_frames_are_decoded_in_order_and_the_user_is_told(
+    made: dict[str, Path],
+) -> None:
+    with open_video(made["no_times.h264"]) as video:
+        assert any("jumping" in w and "ffmpeg" in w for w in video.warnings)
+
+
+def test_a_wrong_picture_after_a_seek_is_noticed_on_opening(
+    made: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land = video_check.Decoder.land
+
+    def land_elsewhere(self: video_check.Decoder, place: int) -> int | None:
+        landed = land(self, place)
+        if landed is not None and self._ready:
+            number, frame = self._ready[0]
+            frame = av.VideoFrame.from_ndarray(numbered_picture(number + 1), format="rgb24")
+            self._ready[0] = (number, frame)
+        return landed
+
+    monkeypatch.setattr(video_check.Decoder, "land", land_elsewhere)
+    video = open_video(made["constant.mp4"])
+    monkeypatch.undo()
+    with video:
+        assert any("jumping" in w for w in video.warnings)
+        assert [number_in(video.frame(n)) for n in (30, 2, 17)] == [30, 2, 17]
+
+
+def test_long_videos_are_checked_in_part(
+    made: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(video_check, "_BUDGET", 6 * 96 * 160)
+    monkeypatch.setattr(video_check, "_SEEK_BUDGET", 20 * 96 * 160)
+    for kind in ("constant.mp4", "mpeg1_b.mpg", "open_gop.mkv", "intra_refresh.mp4"):
+        assert_exact(made[kind])
+
+
+@pytest.mark.parametrize("skipped", [5, 12, 29])
+def test_an_edit_list_that_starts_later_is_followed(
+    made: dict[str, Path], tmp_path: Path, skipped: int
+) -> None:
+    path = start_later(made["constant.mp4"], tmp_path / "edited.mp4", skipped)
+    with open_video(path) as video:
+        assert video.n_frames == 40 - skipped
+        assert video.warnings == []
+        for number in random.Random(1).sample(range(video.n_frames), video.n_frames):
+            assert number_in(video.frame(number)) == number + skipped
+        assert video.timestamps[0] == 0
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("degrees", [0, 90, 180, -90])
+def test_turned_and_mirrored_videos_are_shown_upright(
+    tmp_path: Path, degrees: int, flip: bool
+) -> None:
+    path = write_video(tmp_path / "turned.mp4", n_frames=3, rotation=degrees, flip=flip)
+    stored = decode_in_order(path)[2]
+    with av.open(str(path)) as file:
+        matrix = next(file.decode(video=0)).side_data.get("DISPLAYMATRIX")
+    with open_video(path) as video:
+        shown = video.frame(2)
+    if matrix is None:
+        np.testing.assert_array_equal(shown, stored)
+        return
+    # By definition x' = a x + c y, y' = b x + d y, here for the corners of the picture.
+    a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5] / 65536
+    height, width = stored.shape[:2]
+    for y, x in ((0, 0), (0, width - 1), (height - 1, 0), (height - 1, width - 1)):
+        sx, sy = 2 * x / (width - 1) - 1, 2 * y / (height - 1) - 1
+        tx, ty = a * sx + c * sy, b * sx + d * sy
+        row, column = (
+            round((ty + 1) / 2 * (shown.shape[0] - 1)),
+            round((tx + 1) / 2 * (shown.shape[1] - 1)),
+        )
+        np.testing.assert_array_equal(shown[row, column], stored[y, x])
+    expected = (width, height) if degrees in (90, -90) else (height, width)
+    assert shown.shape[:2] == expected == (video.height, video.width)
+
+
+def test_a_quarter_turn_clockwise_puts_the_left_column_on_top(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "phone.mp4", n_frames=1, rotation=-90)
+    with open_video(path) as video:
+        np.testing.assert_array_equal(video.frame(0), np.rot90(decode_in_order(path)[0], k=-1))
+
+
+@pytest.mark.parametrize("pix_fmt", ["gray", "gray16le", "bgra", "rgb48le", "yuv444p16le"])
+def test_grey_sixteen_bit_and_transparent_frames_become_rgb(tmp_path: Path, pix_fmt: str) -> None:
+    path = write_video(tmp_path / "odd.mkv", "ffv1", n_frames=6, pix_fmt=pix_fmt)
+    with open_video(path) as video:
+        image = video.frame(5)
+    assert (image.shape, image.dtype) == ((96, 160, 3), np.uint8)
+    expected = numbered_picture(5).astype(float)
+    if pix_fmt.startswith("gray"):
+        expected = expected @ [[0.299] * 3, [0.587] * 3, [0.114] * 3]
+    inner = (slice(40, -8), slice(8, -8))
+    assert np.median(np.abs(image[inner] - expected[inner])) <= 4
+
+
+def test_frames_that_change_their_size_are_scaled_to_the_first_and_said(tmp_path: Path) -> None:
+    big = write_video(tmp_path / "big.h264", n_frames=3, size=(192, 320))
+    small = write_video(tmp_path / "small.h264", n_frames=3)
+    path = tmp_path / "both.h264"
+    path.write_bytes(small.read_bytes() + big.read_bytes())
+    with open_video(path) as video:
+        assert [i.shape for _, i in video.frames()] == [(96, 160, 3)] * 6
+        assert any("scaled to 160 x 96" in w for w in video.warnings)
+
+
+# --- bad input --------------------------------------------------------------------------------
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(VideoError) as caught:
+        open_video(path)
+    assert isinstance(caught.value, RedError)
+    assert path.name in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
+    assert "no such file" in refusal(tmp_path / "gone.mp4")
+
+
+def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").touch()
+    assert "empty" in refusal(tmp_path / "empty.mp4")
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_is_said_to_be_forbidden(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "mine.mp4", n_frames=1)
+    path.chmod(0)
+    assert "permission" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("noise.mp4", bytes(range(256)) * 20), ("text.avi", b"hello " * 99), ("a.txt", b"hi\n" * 99)],
+)
+def test_what_is_no_video_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert "video" in refusal(tmp_path / name)
+
+
+def test_sound_alone_is_refused(tmp_path: Path) -> None:
+    assert "only sound" in refusal(write_sound(tmp_path / "talk.mp4"))
+
+
+def test_a_video_without_a_frame_is_refused(tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "whole.avi", "mpeg4", n_frames=3)
+    data = whole.read_bytes()
+    path = tmp_path / "none.avi"
+    path.write_bytes(data[: data.index(b"movi") + 4])
+    assert "frame" in refusal(path)
+
+
+def test_an_mp4_that_lost_its_end_with_the_index_is_refused(
+    made: dict[str, Path], tmp_path: Path
+) -> None:
+    assert "cut off" in refusal(cut_off(made["constant.mp4"], tmp_path / "half.mp4", 0.6))
+
+
+@pytest.mark.parametrize(
+    ("kind", "warned"),
+    [
+        ("mpeg4_b.avi", True),
+        ("h264_b.avi", True),
+        ("mjpeg.avi", True),
+        ("fast.mp4", True),
+        ("fragments.mp4", True),
+        ("mpeg1.mpg", False),
+        ("open_gop.mkv", False),
+        ("open_gop.ts", False),
+    ],
+)
+def test_a_video_that_was_cut_off_opens_with_the_frames_it_has(
+    made: dict[str, Path], tmp_path: Path, kind: str, warned: bool
+) -> None:
+    whole = made.get(kind) or write_video(
+        tmp_path / kind,
+        b_frames=2,
+        options=B_FRAMES,
+        container_options={"movflags": "faststart"},
+    )
+    with open_video(cut_off(whole, tmp_path / f"cut_{kind}", 0.7)) as video:
+        assert 5 < video.n_frames < 40
+        # The very last picture may be a part of one.
+        for number in random.Random(0).sample(range(video.n_frames - 1), video.n_frames - 1):
+            assert number_in(video.frame(number)) == number
+        assert len(list(video.frames())) == video.n_frames
+        if warned:
+            assert any("cut off" in w for w in video.warnings)
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_a_damaged_frame_keeps_its_number_and_costs_only_frames_near_it(
+    made: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, long: bool
+) -> None:
+    if long:
+        monkeypatch.setattr(video_check, "_BUDGET", 4 * 96 * 160)
+        monkeypatch.setattr(video_check, "_SEEK_BUDGET", 0)
+    with open_video(damage_frame(made["constant.mp4"], tmp_path / "hit.mp4", 15)) as video:
+        assert video.n_frames == 40
+        got = {n: number_in(image) for n, image in video.frames()}
+        lost = set(range(40)) - set(got)
+        assert 15 in lost
+        assert lost <= set(range(12, 24))
+        for number in [*range(12), *range(24, 40)]:
+            assert got[number] == number
+        for number in lost:
+            with pytest.raises(VideoError, match=f"frame {number} .*damaged"):
+                video.frame(number)
+            assert any(f"frame {number} " in w for w in video.warnings)
+        assert number_in(video.frame(30)) == 30
+
+
+def test_frames_that_cannot_be_decoded_at_either_end_are_left_out(
+    made: dict[str, Path], tmp_path: Path
+) -> None:
+    path = damage_frame(made["mjpeg.avi"], tmp_path / "first.avi", 0)
+    path = damage_frame(path, tmp_path / "both.avi", 39)
+    with open_video(path) as video:
+        assert video.n_frames == 38
+        assert any("damaged" in w for w in video.warnings)
+        assert [number_in(video.frame(n)) for n in (37, 0)] == [38, 1]
+
+
+def test_a_file_that_was_replaced_while_open_is_noticed(
+    made: dict[str, Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(made["constant.mp4"].read_bytes())
+    video = open_video(path)
+    path.write_bytes(made["variable.mp4"].read_bytes()[::-1])
+    with video, pytest.raises(VideoError):
+        list(video.frames())
+
+
+def test_pictures_beyond_what_memory_holds_are_refused(
+    made: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainer.data.video_index.MAX_PIXELS", 100 * 100)
+    message = refusal(made["constant.mp4"])
+    assert "160 x 96" in message
+    assert "scale" in message
+
+
+def test_names_with_colons_and_percent_signs_open(tmp_path: Path) -> None:
+    with open_video(write_video(tmp_path / "10%02d.mp4", n_frames=2)) as video:
+        assert video.n_frames == 2
+    if os.name == "posix":
+        (tmp_path / "10%02d.mp4").rename(tmp_path / "at 12:30 ü.mp4")
+        with open_video(tmp_path / "at 12:30 ü.mp4") as video:
+            assert video.name == "at 12:30 ü"
+
+
+# --- finding videos ---------------------------------------------------------------------------
+
+
+def touch(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    return path
+
+
+def test_a_folder_stands_for_the_videos_in_and_below_it_in_natural_order(tmp_path: Path) -> None:
+    for name in ("clip10.mp4", "clip9.MP4", "notes.txt", ".hidden.mp4", "b/deep/x.avi"):
+        touch(tmp_path / name)
+    found = [p.relative_to(tmp_path).as_posix() for p in find_videos([tmp_path])]
+    assert found == ["clip9.MP4", "clip10.mp4", "b/deep/x.avi"]
+
+
+def test_the_layout_of_300vw_is_understood(tmp_path: Path) -> None:
+    touch(tmp_path / "001/vid.avi")
+    touch(tmp_path / "001/annot/000001.pts")
+    touch(tmp_path / "001/imgs/000001.jpg")
+    touch(tmp_path / "002/annot/000001.pts")
+    touch(tmp_path / "002/imgs/000001.jpg")
+    touch(tmp_path / "002/imgs/000002.jpg")
+    assert find_videos([tmp_path]) == [tmp_path / "001/vid.avi", tmp_path / "002/imgs"]
+
+
+def test_folders_of_single_photographs_are_no_videos(tmp_path: Path) -> None:
+    for name in ("anna_1.jpg", "bert_1.jpg"):
+        touch(tmp_path / "photos" / name)
+    touch(tmp_path / "film" / "x.mkv")
+    assert find_videos([tmp_path]) == [tmp_path / "film/x.mkv"]
+
+
+def test_each_video_is_found_once_and_files_are_taken_as_they_are(tmp_path: Path) -> None:
+    video = touch(tmp_path / "a.mp4")
+    other = touch(tmp_path / "strange.name")
+    assert find_videos([video, tmp_path, other, str(video)]) == [video, other]
+
+
+def test_a_path_with_nothing_in_it_is_kept_for_its_error(tmp_path: Path) -> None:
+    assert find_videos([tmp_path, tmp_path / "gone"]) == [tmp_path, tmp_path / "gone"]
+    refusal(tmp_path)
+
+
+def test_results_of_300vw_are_called_after_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "001").mkdir()
+    with open_video(write_video(tmp_path / "001" / "vid.avi", "mpeg4", n_frames=1)) as video:
+        assert video.name == "001"
+
+
+# --- real recordings --------------------------------------------------------------------------
+
+
+@pytest.mark.real_data
+@pytest.mark.slow
+def test_every_real_recording_is_exact(data_dir: Path) -> None:
+    paths = find_videos([data_dir / "videos"])
+    assert paths
+    for path in paths:
+        truth = decode_in_order(path)
+        some = random.Random(0).sample(range(len(truth)), min(len(truth), 40))
+        ends = [len(truth) - 1, 0, 1, len(truth) - 2]
+        assert_exact(path, [*some, *ends], truth)
