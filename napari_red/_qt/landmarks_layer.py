@@ -121,7 +121,7 @@ class LandmarksLayer(Points):
         """Hide landmarks instead: they keep their place in the order."""
         chosen = sorted(int(i) for i in indices)
         if chosen and not self.frozen:
-            self.selected_data = set()
+            self.selected_data.clear()
             self.on_hide(chosen)
 
     def _paste_data(self) -> None:

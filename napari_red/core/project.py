@@ -367,7 +367,7 @@ class Project:
 
 
 def _video(row: tuple) -> VideoRecord:
-    return VideoRecord(*row[:-1], frame_names=None if row[-1] is None else json.loads(row[-1]))
+    return VideoRecord(*row[:-1], None if row[-1] is None else json.loads(row[-1]))
 
 
 def _state(blob: bytes | None) -> Correction | None:
