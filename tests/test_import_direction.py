@@ -16,11 +16,11 @@ MOST_LINES = 400
 # trainer's floors, lowest first. A module imports from its own floor and those below;
 # a new module is added to the floor it belongs to, a folder stands for all that is in it.
 FLOORS = (
-    {"trainer", "errors", "scheme", "geometry", "config", "ahead"},
+    {"trainer", "errors", "scheme", "geometry", "config", "ahead", "palette"},
     {"models", "data", "losses", "metrics", "mtcnn", "tracking"},
     {"checkpoint", "detection", "devices", "curves", "validation", "step_pictures"},
     {"stages", "engine", "alignment", "tracker"},
-    {"align_files", "evaluate", "experiments", "finetune", "benchmark"},
+    {"align_files", "annotation_folder", "evaluate", "experiments", "finetune", "benchmark"},
     {"cli", "train_command", "evaluate_command", "__main__"},
 )
 WINDOW = {
