@@ -15,8 +15,8 @@ _attached: WeakSet = WeakSet()
 
 
 def attach(viewer: napari.Viewer) -> None:
-    """From now on, videos in this viewer play at their own speed, and stop decoding when
-    they are removed. Doing it twice does no harm."""
+    """From now on, videos in this viewer begin at their first frame, play at their own
+    speed, and stop decoding when they are removed. Doing it twice does no harm."""
     if viewer in _attached:
         return
     _attached.add(viewer)
@@ -25,6 +25,10 @@ def attach(viewer: napari.Viewer) -> None:
         layer = event.value
         if isinstance(layer, VideoLayer):
             set_speed(viewer, layer.data.video.fps)
+            if viewer.dims.ndim == layer.ndim:
+                viewer.dims.axis_labels = ("frame", "y", "x")
+            if len(viewer.layers) == 1:
+                viewer.dims.set_current_step(0, 0)
         elif isinstance(layer, Image) and isinstance(layer.data, VideoStack):
             # Sample data can only be handed over as plain tuples.
             QTimer.singleShot(0, lambda: _replace(viewer, layer))

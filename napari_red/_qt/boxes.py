@@ -28,7 +28,7 @@ def _row(*widgets: QWidget) -> QHBoxLayout:
     layout = QHBoxLayout()
     layout.setContentsMargins(0, 0, 0, 0)
     for widget in widgets:
-        layout.addWidget(widget)
+        layout.addWidget(widget, stretch=1 if isinstance(widget, QComboBox) else 0)
     return layout
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from napari.layers import Points, Vectors
 from napari.layers.base import ActionType
+from napari.layers.points.points import _PointsSlicingState
 from napari.utils.notifications import show_info
 
 from napari_red.core.palette import CORRECTED_COLOUR, landmark_colours, opacity
@@ -20,6 +22,16 @@ POINT_PART = 0.028
 
 SMALLEST_POINT = 2.0
 """Diameter in video pixels below which no point shrinks."""
+
+
+class _ShownOnly(_PointsSlicingState):
+    """Leaves hidden points out of the view; napari forgets to in two dimensions."""
+
+    def _update_slice_response(self, response: Any) -> None:
+        kept = self.layer.shown[response.indices]
+        super()._update_slice_response(
+            replace(response, indices=response.indices[kept], size=response.size[kept])
+        )
 
 
 class LandmarksLayer(Points):
@@ -96,6 +108,9 @@ class LandmarksLayer(Points):
             self.symbol = np.where(corrected, "diamond", "disc")
             self.size = np.repeat(point_sizes(view), self.n_landmarks) * (1 + 0.4 * corrected)
         self.refresh()
+
+    def _get_layer_slicing_state(self, data: Any, cache: bool) -> _ShownOnly:
+        return _ShownOnly(self, data, cache)
 
     # -- what a person may not do --------------------------------------------------
 

@@ -74,6 +74,8 @@ def test_unlabelled_and_hidden_points_are_not_shown(layer, made_truth):
     layer.fill(frame_view(landmarks, hidden=hidden))
     assert layer.shown.sum() == 67
     assert not layer.shown[5]
+    assert 5 not in layer._view_indices
+    assert len(layer._view_data) == len(layer._view_size) == 67
     assert np.isfinite(layer.data).all()
 
 

@@ -1,0 +1,115 @@
+"""The aligner in a process of its own, with a small network that has learnt nothing."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from napari_red.core.aligner_process import AlignerProcess, AlignerProcessError
+from napari_red.core.jobs import Cancelled, StopWork, run
+from napari_red.core.models import DEVICES, ModelChoiceError, check_model, shipped_models
+from napari_red.core.prealign import Settings, prealign
+from napari_red.core.session import Session
+from napari_red.core.wire import decode_array, encode_array
+from trainer import devices
+from trainer.checkpoint import available_models, save_model
+from trainer.config import config_for
+from trainer.data.video import open_video
+from trainer.geometry import FaceBox
+from trainer.models.rednet import RedNet
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "untrained.safetensors"
+    save_model(path, RedNet(config_for("red-lite").network))
+    return str(path)
+
+
+@pytest.fixture
+def video(video_path):
+    with open_video(video_path) as video:
+        yield video
+
+
+def test_arrays_survive_the_pipe():
+    array = np.array([[[1.5, np.nan], [3, 4]]], np.float32)
+    np.testing.assert_array_equal(decode_array(encode_array(array)), array)
+
+
+def test_the_window_knows_the_models_and_devices_without_loading_torch():
+    assert sorted(shipped_models()) == available_models()
+    assert DEVICES == devices.DEVICES
+
+
+def test_an_unknown_model_is_named_before_anything_starts():
+    with pytest.raises(ModelChoiceError, match="red-huge: no such model"):
+        check_model("red-huge")
+
+
+@pytest.mark.slow
+def test_every_frame_comes_back_and_a_second_run_reuses_the_process(video, model_file):
+    aligner = AlignerProcess(model_file, "cpu", threads=1)
+    results = list(aligner.run(video, faces=2, boxes=[FaceBox(40, 40, 60, 60)], stop=3))
+    assert [result.frame for result in results] == [0, 1, 2]
+    assert results[0].landmarks.shape == (2, 68, 2)
+    assert results[0].confidence.shape == (2, 68)
+    process = aligner._process
+    correction = np.full((68, 2), 50, np.float32) + np.arange(68)[:, None]
+    (again,) = aligner.run(video, start=5, stop=6, corrections={(5, 0): correction})
+    np.testing.assert_array_equal(again.landmarks[0], correction)
+    assert aligner._process is process
+    aligner.close()
+    assert process.wait(30) != 0
+
+
+@pytest.mark.slow
+def test_an_error_in_there_is_told_here(video, tmp_path):
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"nothing")
+    aligner = AlignerProcess(str(broken), "cpu", threads=1)
+    with pytest.raises(AlignerProcessError, match=r"broken\.safetensors: isn't a readable model"):
+        list(aligner.run(video))
+    aligner.close()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has CUDA")
+def test_a_device_that_is_not_there_is_told(video, model_file):
+    aligner = AlignerProcess(model_file, "cuda", threads=1)
+    with pytest.raises(AlignerProcessError, match="choose 'auto' or 'cpu'"):
+        list(aligner.run(video, stop=1))
+    aligner.close()
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_is_told(video, model_file):
+    aligner = AlignerProcess(model_file, "cpu", threads=1)
+    results = aligner.run(video, boxes=[FaceBox(40, 40, 60, 60)])
+    next(results)
+    aligner._process.kill()
+    with pytest.raises(AlignerProcessError, match="ended early"):
+        list(results)
+
+
+@pytest.mark.slow
+def test_cancelling_ends_the_process_at_once(video, model_file):
+    aligner = AlignerProcess(model_file, "cpu", threads=1)
+
+    def stop_soon():
+        while aligner._process is None:
+            time.sleep(0.01)
+        aligner.stop()
+
+    stopper = threading.Thread(target=stop_soon)
+    stopper.start()
+    with Session(video) as session:
+        outcome = run(
+            lambda report, stop: prealign(session, aligner, Settings(model_file), report, stop)
+        )
+    stopper.join()
+    assert outcome == Cancelled()
+    with pytest.raises(StopWork):
+        list(aligner.run(video))
