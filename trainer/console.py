@@ -1,0 +1,65 @@
+"""What the command lines of both packages have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from trainer.errors import RedError
+from trainer.geometry import FaceBox
+
+out = Console()
+errors = Console(stderr=True)
+
+
+class OptionError(RedError):
+    """An option whose value can't be understood."""
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Say errors that a person can act on in one line, without a traceback; exit code 2."""
+    try:
+        yield
+    except RedError as error:
+        errors.print(f"[red]error:[/] {_plain(str(error))}", soft_wrap=True, highlight=False)
+        raise typer.Exit(2) from error
+
+
+class ToldGroup(TyperGroup):
+    """Commands whose errors are :func:`told`."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        """Run the command that was asked for."""
+        with told():
+            return super().invoke(ctx)
+
+
+def parse_box(text: str | None) -> FaceBox | None:
+    """``x,y,width,height`` in pixels of the first frame.
+
+    Raises
+    ------
+    OptionError
+        If it is something else.
+    """
+    if text is None:
+        return None
+    try:
+        x, y, width, height = (float(part) for part in text.split(","))
+    except ValueError:
+        raise OptionError(
+            f"--box {text}: needed are four numbers x,y,width,height, as in --box 120,80,200,220"
+        ) from None
+    if not (width > 0 and height > 0 and abs(x) < 1e6 and abs(y) < 1e6):
+        raise OptionError(f"--box {text}: width and height must be above 0")
+    return FaceBox(x, y, width, height)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", "\\[")
