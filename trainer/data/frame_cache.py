@@ -38,6 +38,7 @@ class FrameCache:
         self._waiting: Counter[int] = Counter()
         self._playhead = 0
         self._direction = self._last_move = 1
+        self._refilling = True
         self._closed = False
         self._broken: Exception | None = None
         self._readers = [video.reopen(), video.reopen()]
@@ -180,9 +181,10 @@ class FrameCache:
         if last is None:
             return []
         cached = self._playhead - 1 - last
-        if cached > 0 and cached >= 3 * (self._playhead - first) // 4:
+        if not self._refilling and cached >= 3 * (self._playhead - first) // 4:
             return []
         start = max(first, reader.run_start(last))
+        self._refilling = start > first
         return [n for n in range(start, last + 1) if self._missing(range(n, n + 1)) is not None]
 
     def _work(self, plan: Callable[[Video], list[int]], reader: Video) -> None:
