@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import imageio.v3 as iio
 import numpy as np
-from imageio.plugins.pillow import PillowPlugin
 
 from trainer.data.video_base import MAX_PIXELS, Video, VideoError
 
 PICTURE_SUFFIXES = frozenset(
     [".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"]
 )
+
+T = TypeVar("T")
 
 _FPS = 25.0
 """Assumed: pictures don't say."""
@@ -136,19 +138,14 @@ def picture_size(path: Path) -> tuple[int, int]:
     VideoError
         It can't be read, or is too large.
     """
-    try:
-        with iio.imopen(path, "r") as file:
-            shape, meta = file.properties().shape, _metadata(file)
-    except Exception as error:
-        raise _unreadable(path, error) from error
+    shape, sideways = _with_plugins(path, _shape)
     height, width = shape[:2] if len(shape) < 4 else shape[1:3]
     if height * width > MAX_PIXELS:
         raise VideoError(
             f"{path}: {width} x {height} pixels, at most {MAX_PIXELS // 10**6} million can be "
             "handled; scale the pictures down"
         )
-    # Orientations 5 to 8 lie on their side.
-    return (width, height) if meta.get("Orientation", 1) in (5, 6, 7, 8) else (height, width)
+    return (width, height) if sideways else (height, width)
 
 
 def read_picture(path: Path, *, upright: bool = True) -> np.ndarray:
@@ -163,17 +160,43 @@ def read_picture(path: Path, *, upright: bool = True) -> np.ndarray:
         It can't be read, or its pixels are no colours (floating point, several pages).
     """
     picture_size(path)
-    try:
-        with iio.imopen(path, "r") as file:
-            if not isinstance(file, PillowPlugin):
-                image = file.read()
-            elif _metadata(file)["mode"].startswith("I"):
-                image = file.read(rotate=upright)
-            else:
-                image = file.read(mode="RGB", rotate=upright)
-    except Exception as error:
-        raise _unreadable(path, error) from error
-    return np.ascontiguousarray(_to_rgb8(path, image))
+    return np.ascontiguousarray(
+        _to_rgb8(path, _with_plugins(path, partial(_read, upright=upright)))
+    )
+
+
+def _with_plugins(path: Path, do: Callable[[Path, str], T]) -> T:
+    """Read with those of imageio's plugins that are for it: left to choose, it reads text."""
+    # Only tifffile knows colours of 16 bits, only Pillow some kinds of compression.
+    tiff = path.suffix.lower() in (".tif", ".tiff")
+    trouble: Exception | None = None
+    for plugin in ("tifffile", "pillow") if tiff else ("pillow",):
+        try:
+            return do(path, plugin)
+        except Exception as error:
+            trouble = error
+    if not path.exists():
+        raise VideoError(f"{path}: the picture is gone; put it back or open the folder again")
+    raise VideoError(
+        f"{path}: can't be read as a picture ({trouble}); replace it or move it out of the folder"
+    ) from trouble
+
+
+def _shape(path: Path, plugin: str) -> tuple[tuple[int, ...], bool]:
+    """Shape as stored, and whether it lies on its side."""
+    shape = iio.improps(path, plugin=plugin).shape
+    if plugin != "pillow":
+        return shape, False
+    meta = iio.immeta(path, plugin=plugin, exclude_applied=False)
+    return shape, meta.get("Orientation", 1) in (5, 6, 7, 8)
+
+
+def _read(path: Path, plugin: str, upright: bool) -> np.ndarray:
+    if plugin != "pillow":
+        return iio.imread(path, plugin=plugin)
+    if str(iio.immeta(path, plugin=plugin)["mode"]).startswith("I"):
+        return iio.imread(path, plugin=plugin, rotate=upright)
+    return iio.imread(path, plugin=plugin, mode="RGB", rotate=upright)
 
 
 def _to_rgb8(path: Path, image: np.ndarray) -> np.ndarray:
@@ -188,21 +211,6 @@ def _to_rgb8(path: Path, image: np.ndarray) -> np.ndarray:
             "16 bits; save it as PNG or JPEG, one picture a file"
         )
     return image[..., :3] if image.shape[2] >= 3 else np.repeat(image[..., :1], 3, axis=2)
-
-
-def _metadata(file: Any) -> dict[str, Any]:
-    """What the picture says of itself; only files read with Pillow have `mode` in it."""
-    if isinstance(file, PillowPlugin):
-        return file.metadata(exclude_applied=False)
-    return {}
-
-
-def _unreadable(path: Path, error: Exception) -> VideoError:
-    if not path.exists():
-        return VideoError(f"{path}: the picture is gone; put it back or open the folder again")
-    return VideoError(
-        f"{path}: can't be read as a picture ({error}); replace it or move it out of the folder"
-    )
 
 
 def _gaps(names: Sequence[str]) -> list[str]:

@@ -81,6 +81,7 @@ def test_a_folder_counts_as_its_pictures_in_order(
     folder.mkdir()
     for number in range(3):
         Image.fromarray(numbered_picture(number)).save(folder / f"{number}.png")
+    monkeypatch.setattr(fingerprint, "_PART", 10)
     for limit in (fingerprint._WHOLE, 100):
         monkeypatch.setattr(fingerprint, "_WHOLE", limit)
         before = video_fingerprint(folder)

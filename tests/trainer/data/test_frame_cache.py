@@ -138,7 +138,7 @@ def test_a_damaged_frame_is_an_error_for_who_asks_and_for_nobody_else(
     damaged = damage_frame(path, tmp_path / "hit.mp4", 15)
     with open_video(damaged) as video, FrameCache(video, 60 * FRAME) as cache:
         for _ in range(2):
-            with pytest.raises(VideoError, match="frame 15 .*damaged"):
+            with pytest.raises(VideoError, match=r"frame 15 .*damaged"):
                 cache.get(15, timeout=60)
         assert number_in(cache.get(5, timeout=60)) == 5
         assert number_in(cache.get(45, timeout=60)) == 45
