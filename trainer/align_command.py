@@ -92,7 +92,8 @@ def _progress() -> Iterator[Callable[[Event], None]]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console.errors, transient=True) as bar:
+    quiet = not console.errors.is_terminal  # notes only, no bar, in a log file
+    with Progress(*columns, console=console.errors, transient=True, disable=quiet) as bar:
         task = bar.add_task("Loading the model", total=None)
 
         def on_event(event: Event) -> None:

@@ -43,7 +43,8 @@ def benchmark(
 
     if dlib_model is None and find_spec("dlib") is not None:
         dlib_model = find_dlib_model()
-    with Progress(console=console.errors, transient=True) as bar:
+    quiet = not console.errors.is_terminal
+    with Progress(console=console.errors, transient=True, disable=quiet) as bar:
         task = bar.add_task("Loading the model", total=None)
         results = measure(
             videos or [_sample()],
