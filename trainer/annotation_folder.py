@@ -167,7 +167,7 @@ class AnnotationFolder:
         A frame counts as lost when no face is in it.
         """
         seen = np.array([face.rows[: self.done] for face in self.faces])
-        anywhere = seen.any(axis=0)
+        anywhere = np.logical_or.reduce(seen, axis=0)
         out: dict[str, Any] = {
             "frames": len(anywhere),
             "annotated": int(anywhere.sum()),

@@ -34,7 +34,7 @@ def told() -> Iterator[None]:
 class ToldGroup(TyperGroup):
     """Commands whose errors are :func:`told`."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         with told():
             return super().invoke(ctx)
