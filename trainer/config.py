@@ -98,6 +98,9 @@ class TrainConfig:
     tracked_starts : float
         Part of the stills that start from perturbed true landmarks, as in tracking,
         and not from the mean shape.
+    off_face : float
+        Part of the stills and clips that show no whole face (hair, a cheek, the wall)
+        and have no landmarks: what teaches confidence to fall when a face is lost.
     clip_frames : int
         T, frames of a clip.
     """
@@ -118,6 +121,7 @@ class TrainConfig:
     expectation_weight: float = 0.0
     regression_weight: float = 1.0
     tracked_starts: float = 0.0
+    off_face: float = 0.0
     strong_augmentation: bool = False
     clip_frames: int = 10
     clips_per_video: int = 100
@@ -148,9 +152,9 @@ RED_LITE = RedConfig(
     NetworkConfig(width=0.25, temporal="add", regression_to_maps=False, regression_dropout=0.1),
     TrainConfig(
         stages=(
-            StageConfig(epochs=1.7, batch=24, learning_rate=2e-3),
-            StageConfig(epochs=0.5, batch=24, learning_rate=7e-4, identity_weight=0.1),
-            StageConfig(epochs=0.2, batch=5, learning_rate=4e-4, identity_weight=0.1),
+            StageConfig(epochs=2.0, batch=24, learning_rate=2e-3),
+            StageConfig(epochs=1.1, batch=24, learning_rate=1.2e-3, identity_weight=0.1),
+            StageConfig(epochs=0.026, batch=5, learning_rate=3e-4, identity_weight=0.1),
         ),
         optimizer="adamw",
         schedule="constant-linear",
@@ -160,6 +164,7 @@ RED_LITE = RedConfig(
         expectation_weight=0.1,
         regression_weight=0.1,
         tracked_starts=0.3,
+        off_face=0.08,
         strong_augmentation=True,
         clips_per_video=10,
     ),

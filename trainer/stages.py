@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from trainer.config import TrainConfig
 from trainer.data.augment import (
     degrade,
+    off_face,
     paper_placement,
     perturb,
     place,
@@ -52,7 +53,10 @@ class Batch:
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
         return Batch(
-            *(getattr(self, n).to(device) for n in ("images", "landmarks", "starts", "identities")),
+            self.images.to(device),
+            self.landmarks.to(device),
+            self.starts.to(device),
+            self.identities.to(device),
             self.frames,
         )
 
@@ -73,12 +77,15 @@ def still_batch(
     scheme = scheme_for(faces.landmarks.shape[1])
     n = len(chosen)
     draw = strong_placement if config.strong_augmentation else paper_placement
+    placement = draw(rng, n)
+    off = torch.rand(n, generator=rng) < config.off_face
     crops, landmarks = place(
         torch.from_numpy(faces.patches[chosen]),
         torch.from_numpy(faces.landmarks[chosen]),
-        draw(rng, n),
+        off_face(placement, off, rng),
         scheme,
     )
+    landmarks[off] = torch.nan
     if config.strong_augmentation:
         crops = degrade(crops, rng)
     tracked = torch.rand(n, 1, 1, generator=rng) < config.tracked_starts
@@ -95,6 +102,8 @@ def clip_batch(clips: ClipBatch, mean_start: Tensor, rng: torch.Generator) -> Ba
     starts = perturb(before.flatten(0, 1), rng, 0.6).view_as(truth)
     from_mean = torch.rand(n, 1, 1, generator=rng) < 0.5
     starts[0] = torch.where(from_mean, mean_start, starts[0])
+    no_face = truth.isnan().all(dim=3).all(dim=2)[..., None, None]
+    starts = torch.where(no_face, mean_start, starts)
     return Batch(
         normalised(clips.crops.flatten(0, 1)),
         truth.flatten(0, 1),

@@ -12,12 +12,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from trainer.config import RED_LITE, RedConfig, config_for
 from trainer.data.clips import ClipSource, MovedStills
 from trainer.data.faces import FaceSet, load_faces
-from trainer.data.stills import Still, find_stills, read_names, split_by_group
+from trainer.data.stills import Still, StillsError, find_stills, read_names, split_by_group
 from trainer.engine import Progress as UpdateProgress
 from trainer.engine import Trainer, TrainingData, TrainOptions, with_lengths
 from trainer.errors import RedError
@@ -72,8 +72,14 @@ def train(
     excluded = frozenset().union(*(read_names(path) for path in exclude or []))
     found = [still for folder in stills for still in find_stills(folder, exclude=excluded)]
     kept, aside = split_by_group(found, VALIDATION_FOLDS)
+    if not kept:
+        raise StillsError(
+            f"{', '.join(map(str, stills))}: too few people or photos, all are kept aside for "
+            "validation; give more stills"
+        )
     faces = _load(kept, landmarks, "Reading training faces")
-    validation = _load(list(dict.fromkeys(aside)), landmarks, "Reading validation faces")
+    unique = list(dict.fromkeys(aside))
+    validation = _load(unique, landmarks, "Reading validation faces") if unique else None
     target = resolve_device(device)
     clips = _clips(faces, videos, clips_from_stills, chosen, out, seed)
     if clips is not None:
@@ -126,9 +132,7 @@ def _adapted(
     return config
 
 
-def _load(stills: list[Still], landmarks: int, what: str) -> FaceSet | None:
-    if not stills:
-        return None
+def _load(stills: list[Still], landmarks: int, what: str) -> FaceSet:
     with _bar() as bar:
         task = bar.add_task(what, total=len(stills), note="")
         return load_faces(
@@ -167,7 +171,7 @@ def _clips(
             )
     if from_stills:
         scheme = scheme_for(config.network.n_landmarks)
-        return MovedStills(faces, scheme, train.clip_frames, train.clips_per_video)
+        return MovedStills(faces, scheme, train.clip_frames, train.clips_per_video, train.off_face)
     return None
 
 
@@ -199,7 +203,7 @@ def _bar() -> Progress:
 @contextmanager
 def _progress() -> Iterator[Callable[[UpdateProgress], None]]:
     with _bar() as bar:
-        tasks: dict[int, int] = {}
+        tasks: dict[int, TaskID] = {}
         notes: dict[str, float] = {}
 
         def show(progress: UpdateProgress) -> None:

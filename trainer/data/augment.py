@@ -73,6 +73,19 @@ def strong_placement(rng: torch.Generator, n: int) -> Placement:
     )
 
 
+def off_face(placement: Placement, off: Tensor, rng: torch.Generator) -> Placement:
+    """Look past the face where ``off`` (B,) is true: zoomed in on some place of the patch."""
+    n = len(off)
+    zoom = uniform(rng, math.log(1.8), math.log(4.0), n).exp()
+    away = uniform(rng, -75, 75, n, 2) * zoom[:, None]
+    return Placement(
+        placement.angle,
+        torch.where(off, zoom, placement.scale),
+        torch.where(off[:, None], away, placement.shift),
+        placement.flip,
+    )
+
+
 def place(
     patches: Tensor, landmarks: Tensor, placement: Placement, scheme: LandmarkScheme
 ) -> tuple[Tensor, Tensor]:

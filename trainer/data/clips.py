@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainer.data.augment import Placement, normal, place, seeded, uniform
+from trainer.data.augment import Placement, normal, off_face, place, seeded, uniform
 from trainer.data.faces import FaceSet, batches
 from trainer.geometry import CROP_SIZE
 from trainer.scheme import LandmarkScheme
@@ -55,13 +55,22 @@ class MovedStills:
     """Clips made from stills: one crop that moves smoothly, its landmarks with it.
 
     Shift, scale and rotation follow slow sine waves; light drifts, some clips blur for a
-    few frames, and an occluder passes through some.
+    few frames, and an occluder passes through some. A part ``off_face`` of the clips shows
+    no whole face and has no landmarks.
     """
 
     kind = "moved stills"
 
-    def __init__(self, faces: FaceSet, scheme: LandmarkScheme, frames: int, per_face: int) -> None:
+    def __init__(
+        self,
+        faces: FaceSet,
+        scheme: LandmarkScheme,
+        frames: int,
+        per_face: int,
+        off_face: float = 0.0,
+    ) -> None:
         self.faces = faces
+        self.off_face = off_face
         self.scheme = scheme
         self.frames = frames
         self.n_clips = len(faces.order) * per_face
@@ -75,17 +84,18 @@ class MovedStills:
         rng = seeded(seed, number)
         patches = torch.from_numpy(self.faces.patches[chosen])
         landmarks = torch.from_numpy(self.faces.landmarks[chosen])
-        motion = _motion(rng, self.frames, size)
+        off = torch.rand(size, generator=rng) < self.off_face
+        motion = _motion(rng, self.frames, off)
         crops, points = [], []
         for t in range(self.frames):
             crop, moved = place(patches, landmarks, motion[t], self.scheme)
             crops.append(crop)
-            points.append(moved)
+            points.append(torch.where(off[:, None, None], torch.nan, moved))
         batch = torch.stack(crops)
         _change_light(batch, rng)
         _blur_some(batch, rng)
         _pass_occluder(batch, rng)
-        identities = torch.from_numpy(self.faces.identities[chosen])
+        identities = torch.from_numpy(self.faces.identities[chosen]).masked_fill(off, -1)
         return ClipBatch(batch.clamp_(0, 255), torch.stack(points), identities)
 
 
@@ -100,12 +110,17 @@ def _waves(rng: torch.Generator, frames: int, n: int, spread: float) -> Tensor:
     return curve
 
 
-def _motion(rng: torch.Generator, frames: int, n: int) -> list[Placement]:
+def _motion(rng: torch.Generator, frames: int, off: Tensor) -> list[Placement]:
+    """Placements of each frame; clips that are ``off`` (B,) move about beside the face."""
+    n = len(off)
     flip = torch.rand(n, generator=rng) < 0.5
     angle = _waves(rng, frames, n, math.radians(8))
     scale = _waves(rng, frames, n, 0.06).exp()
     shift = torch.stack([_waves(rng, frames, n, 4.0), _waves(rng, frames, n, 4.0)], dim=-1)
     shift = shift + normal(rng, 0.4, frames, n, 2)  # a hand-held camera's tremble
+    zeros = torch.zeros(n)
+    beside = off_face(Placement(zeros, zeros + 1, torch.zeros(n, 2), flip), off, rng)
+    scale, shift = scale * beside.scale, shift + beside.shift
     return [Placement(angle[t], scale[t], shift[t], flip) for t in range(frames)]
 
 
