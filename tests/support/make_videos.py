@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -131,8 +131,9 @@ def damage_frame(source: Path, target: Path, number: int) -> Path:
     return target
 
 
-def decode_in_order(path: Path) -> list[np.ndarray]:
+def decode_in_order(path: Path) -> Iterator[np.ndarray]:
     """Every frame as the decoder hands them out, one thread, nothing skipped: the truth."""
     with av.open(str(path)) as file:
         file.streams.video[0].thread_type = "NONE"
-        return [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+        for frame in file.decode(video=0):
+            yield frame.to_ndarray(format="rgb24")

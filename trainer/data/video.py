@@ -25,7 +25,7 @@ from trainer.data.frame_folder import (
 )
 from trainer.data.video_base import Video, VideoError
 from trainer.data.video_check import check
-from trainer.data.video_decoder import Decoder, orientation, to_rgb
+from trainer.data.video_decoder import Decoder, Turn, to_rgb
 from trainer.data.video_index import PacketIndex, check_size, explain, scan
 
 __all__ = ["VIDEO_SUFFIXES", "Video", "VideoError", "find_videos", "open_video"]
@@ -89,11 +89,12 @@ def open_video(path: str | os.PathLike[str]) -> Video:
         raise VideoError(explain(path, error)) from error
     index, warnings = scan(path)
     first, more = check(path, index)
+    turn = Turn.of(first)
     height, width = first.height, first.width
-    if orientation(first)[0]:
+    if turn.transpose:
         height, width = width, height
     check_size(path, width, height)
-    return VideoFile(_Opened(path, index, height, width, warnings + more))
+    return VideoFile(_Opened(path, index, turn, height, width, warnings + more))
 
 
 def find_videos(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
@@ -152,6 +153,7 @@ class _Opened:
 
     path: Path
     index: PacketIndex
+    turn: Turn
     height: int
     width: int
     warnings: list[str]
@@ -218,11 +220,11 @@ class VideoFile(Video):
 
     def _picture(self, decoder: Decoder, number: int) -> np.ndarray:
         frame = decoder.picture(number)
-        image = to_rgb(frame)
+        image = to_rgb(frame, self._opened.turn)
         if image.shape != (self.height, self.width, 3):
             self.warn(
                 f"from frame {number} or before on, pictures are {image.shape[1]} x "
                 f"{image.shape[0]} pixels: scaled to {self.width} x {self.height}, as the first"
             )
-            image = to_rgb(frame, self.height, self.width)
+            image = to_rgb(frame, self._opened.turn, (self.height, self.width))
         return image

@@ -7,9 +7,11 @@ container believes. Where a seek landed is known by the content of the first key
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -25,6 +27,9 @@ from trainer.data.video_index import (
     reason,
     video_stream,
 )
+
+_THREADS = 4
+"""Threads of one decoder at most: each holds frames, and delays the one that is wanted."""
 
 _KEYS_BACK = 4
 """How many key packets before the wanted one a seek aims at before it gives up."""
@@ -57,6 +62,7 @@ class Decoder:
         self._stream = video_stream(self._container, self.path)
         self._one_thread = self.index.one_thread
         self._stream.thread_type = "NONE" if self._one_thread else "AUTO"
+        self._stream.thread_count = min(os.cpu_count() or 1, _THREADS)
         self._begin(0, from_start=True)
 
     def picture(self, number: int) -> av.VideoFrame:
@@ -90,7 +96,7 @@ class Decoder:
                 break
             if frame := self._read_until(number):
                 return frame
-            place = int(np.searchsorted(self.index.keys, landed)) - 1
+            place = self.index.key_before(int(self.index.shown[landed]) - 1)
         self.start_over()
         return self._read_until(number)
 
@@ -253,40 +259,56 @@ class Decoder:
         )
 
 
-def to_rgb(frame: av.VideoFrame, height: int = 0, width: int = 0) -> np.ndarray:
-    """A decoded frame upright, as the file's display matrix has it.
+class Turn(NamedTuple):
+    """How to turn decoded pictures upright: transpose, then mirror."""
+
+    transpose: bool = False
+    flip_x: bool = False
+    flip_y: bool = False
+
+    @classmethod
+    def of(cls, frame: av.VideoFrame) -> Turn:
+        """What the display matrix that comes with a frame says.
+
+        Ask it of one frame a video: a frame asked for its side data is only freed by the
+        garbage collector.
+        """
+        side = frame.side_data.get("DISPLAYMATRIX")
+        if not isinstance(side, SideData):
+            return cls()
+        # x' = a x + c y, y' = b x + d y, with x to the right and y down.
+        a, b, _, c, d = (int(v) for v in np.frombuffer(bytes(side), np.int32)[:5])
+        if abs(a) + abs(d) >= abs(b) + abs(c):
+            return cls(False, a < 0, d < 0)
+        return cls(True, c < 0, b < 0)
+
+
+def to_rgb(
+    frame: av.VideoFrame, turn: Turn = Turn(), size: tuple[int, int] | None = None
+) -> np.ndarray:
+    """A decoded frame upright.
 
     Parameters
     ----------
     frame : av.VideoFrame
         In any pixel format; 16 bits become 8, an alpha channel is dropped.
-    height, width : int
-        Scale to this size (upright); 0 leaves it as it is.
+    turn : Turn
+        How to turn it upright.
+    size : (height, width), optional
+        Scale to this size, as it is shown.
 
     Returns
     -------
     (H, W, 3) uint8 RGB array.
     """
-    transposed, flip_x, flip_y = orientation(frame)
-    if transposed:
+    height, width = size or (None, None)
+    if turn.transpose:
         height, width = width, height
-    image = frame.to_ndarray(format="rgb24", height=height or None, width=width or None)
-    if transposed:
+    image = frame.to_ndarray(format="rgb24", height=height, width=width)
+    if turn.transpose:
         image = image.transpose(1, 0, 2)
-    if flip_x:
+    if turn.flip_x:
         image = image[:, ::-1]
-    if flip_y:
+    if turn.flip_y:
         image = image[::-1]
     return np.ascontiguousarray(image)
-
-
-def orientation(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
-    """How to turn a frame upright: (transpose, then flip left-right, then flip up-down)."""
-    side = frame.side_data.get("DISPLAYMATRIX")
-    if not isinstance(side, SideData):
-        return False, False, False
-    # x' = a x + c y, y' = b x + d y, with x to the right and y down.
-    a, b, _, c, d = (int(v) for v in np.frombuffer(bytes(side), np.int32)[:5])
-    if abs(a) + abs(d) >= abs(b) + abs(c):
-        return False, a < 0, d < 0
-    return True, c < 0, b < 0

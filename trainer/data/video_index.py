@@ -74,7 +74,7 @@ class PacketIndex:
     def _number(self) -> None:
         self.shown = np.full(len(self.sizes), -1, np.int64)
         self.shown[self.order] = np.arange(len(self.order))
-        keys = [k for k in sorted(self.sums) if self.shown[k] >= 0]
+        keys = sorted((k for k in self.sums if self.shown[k] >= 0), key=self.shown.__getitem__)
         self.keys = np.array(keys, np.int64)
         self.key_frames = self.shown[self.keys]
         self._by_content: dict[tuple[int, int], list[int]] = {}
@@ -94,10 +94,10 @@ class PacketIndex:
 
     def key_before(self, frame: int) -> int | None:
         """Place in `keys` of the last clean key packet shown at or before a frame, or None."""
-        for place in np.flatnonzero(self.key_frames <= frame)[::-1]:
-            if int(self.keys[place]) not in self.dirty:
-                return int(place)
-        return None
+        place = int(np.searchsorted(self.key_frames, frame, side="right")) - 1
+        while place >= 0 and int(self.keys[place]) in self.dirty:
+            place -= 1
+        return place if place >= 0 else None
 
     def identify(self, packet: av.Packet) -> int | None:
         """Ordinal of a key packet by its content; None if unknown or ambiguous."""
