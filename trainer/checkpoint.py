@@ -154,7 +154,7 @@ def load_model(
         {name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()}
     )
     model.eval().requires_grad_(False)
-    model.to(device=device, memory_format=torch.channels_last)
+    model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return LoadedModel(model, info, path.stem)
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from trainer.checkpoint import load_tensors, save_model, save_tensors
-from trainer.config import RedConfig, StageConfig, TrainConfig, to_dict
+from trainer.config import RedConfig, TrainConfig, to_dict
 from trainer.curves import CurveLog
 from trainer.data.augment import seeded
 from trainer.data.clips import ClipSource
@@ -101,7 +101,7 @@ class Trainer:
         self.model.mean_shape.copy_(torch.from_numpy(data.faces.mean_shape()))
         if options.initialise is not None:
             options.initialise(self.model)
-        self.model.to(device=self.device, memory_format=torch.channels_last)
+        self.model.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
         self.stage, self.step = options.stages[0], 0
         self.optimizer = self._optimizer(self.stage)
@@ -141,7 +141,7 @@ class Trainer:
         model.load_state_dict(
             self.average if self.config.train.average else self.model.state_dict()
         )
-        model.to(device=self.device, memory_format=torch.channels_last)
+        model.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return model.eval()
 
     def save_result(self, path: Path, *, combined: bool = False) -> None:
@@ -346,11 +346,9 @@ class Trainer:
 
 def with_lengths(config: RedConfig, epochs: tuple[float, ...]) -> RedConfig:
     """The same configuration with other numbers of epochs for its three stages."""
-    stages: tuple[StageConfig, ...] = tuple(
-        replace(stage, epochs=length)
-        for stage, length in zip(config.train.stages, epochs, strict=True)
-    )
-    return replace(config, train=replace(config.train, stages=stages))
+    pairs = zip(config.train.stages, epochs, strict=True)
+    first, second, third = (replace(stage, epochs=length) for stage, length in pairs)
+    return replace(config, train=replace(config.train, stages=(first, second, third)))
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -111,6 +111,7 @@ def evaluate(
     tasks = _tasks(stills, truth, detector, on_progress)
     for batch in _batched(tasks, BATCH):
         out = _align(loaded, batch, precision)
+        assert out.regression is not None  # asked for there
         for row, task in enumerate(batch):
             back = task.transform.invert
             landmarks[task.index] = back(out.landmarks[row].cpu().numpy())

@@ -17,6 +17,7 @@ from trainer.data.faces import read_picture
 from trainer.data.pts import read_pts
 from trainer.data.stills import Still, find_stills, read_names
 from trainer.errors import RedError
+from trainer.geometry import CropTransform, FaceBox
 
 
 class BoxSource(StrEnum):
@@ -87,14 +88,13 @@ def _write(path: Path, text: str) -> None:
 
 
 def _write_pictures(folder: Path, stills: list[Still], loaded: LoadedModel) -> None:
-    from trainer.evaluate import crop_of
     from trainer.step_pictures import write_step_picture
 
     folder.mkdir(parents=True, exist_ok=True)
     for still in track(stills, "Drawing", console=Console(stderr=True)):
         image = read_picture(still)
         truth = read_pts(still.annotation, loaded.model.config.n_landmarks)
-        crop = crop_of(image, truth, None).warp(image)
+        crop = CropTransform.from_box(FaceBox.around(truth)).warp(image)
         name = "_".join([*still.image.parent.parts[-2:], still.image.stem])
         write_step_picture(folder / f"{name}.png", loaded, crop)
 

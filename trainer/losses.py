@@ -20,7 +20,7 @@ class _PickChannel(torch.autograd.Function):
         return maps.gather(2, target[..., None])[..., 0]
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         """Gradient with respect to ``maps``."""
         (target,) = ctx.saved_tensors
         shape, dtype = ctx.like

@@ -39,6 +39,7 @@ def predict(
         images = torch.from_numpy(np.ascontiguousarray(crops[first : first + batch])).to(device)
         with torch.autocast(device.type, precision, precision != torch.float32):
             out = model.align(images, with_regression=True)
+        assert out.regression is not None  # asked for above
         steps.append(out.per_step.cpu().numpy())
         regressions.append(out.regression.cpu().numpy())
     return np.concatenate(steps, axis=1), np.concatenate(regressions)

@@ -367,7 +367,8 @@ class Project:
 
 
 def _video(row: tuple) -> VideoRecord:
-    return VideoRecord(*row[:-1], None if row[-1] is None else json.loads(row[-1]))
+    names = None if row[-1] is None else json.loads(row[-1])
+    return VideoRecord(*(*row[:-1], names))
 
 
 def _state(blob: bytes | None) -> Correction | None:

@@ -26,7 +26,7 @@ def unpool(x: Tensor, indices: Tensor, size: int = 2) -> Tensor:
     Autocast would turn the map into float32 and double its traffic, so it is off here.
     """
     with torch.autocast(x.device.type, enabled=False):
-        return F.max_unpool2d(x, indices, size)
+        return F.max_unpool2d(x, indices, [size, size])
 
 
 class ConvBlock(nn.Sequential):

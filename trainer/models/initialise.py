@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer.errors import RedError
+from trainer.models.encoder_decoder import ConvBlock
 from trainer.models.rednet import RedNet
 
 
@@ -64,7 +65,7 @@ def load_vgg16(model: RedNet, weights: dict[str, Tensor]) -> None:
         for key, value in weights.items()
         if (match := re.fullmatch(r"features\.(\d+)\.weight", key)) and value.ndim == 4
     )
-    blocks = [block for group in model.encoder.groups for block in group]
+    blocks = [m for m in model.encoder.modules() if isinstance(m, ConvBlock)]
     if len(numbers) != len(blocks):
         raise InitialiseError(
             f"{len(numbers)} convolutions named features.N.weight, VGG-16 has {len(blocks)}; "
@@ -75,8 +76,9 @@ def load_vgg16(model: RedNet, weights: dict[str, Tensor]) -> None:
             _copy_block(weights, number, block)
 
 
-def _copy_block(weights: dict[str, Tensor], number: int, block: nn.Sequential) -> None:
-    conv = block[0]
+def _copy_block(weights: dict[str, Tensor], number: int, block: ConvBlock) -> None:
+    conv, norm = block[0], block[1]
+    assert isinstance(conv, nn.Conv2d)
     kernel = weights[f"features.{number}.weight"].float()
     if kernel.shape != conv.weight[:, : kernel.shape[1]].shape:
         raise InitialiseError(
@@ -87,13 +89,12 @@ def _copy_block(weights: dict[str, Tensor], number: int, block: nn.Sequential) -
     bias = weights.get(f"features.{number}.bias")
     if conv.bias is not None and bias is not None:
         conv.bias.copy_(bias.float())
-    norm = block[1]
     if not isinstance(norm, nn.BatchNorm2d):
         return
     if f"features.{number + 1}.running_mean" in weights:
         for name in ("weight", "bias", "running_mean", "running_var"):
             getattr(norm, name).copy_(weights[f"features.{number + 1}.{name}"].float())
-        if bias is not None:
+        if bias is not None and norm.running_mean is not None:
             norm.running_mean.sub_(bias.float())
     elif bias is not None:
         norm.bias.copy_(bias.float())

@@ -108,7 +108,7 @@ class _SquaredMoments(torch.autograd.Function):
         return torch.stack([one.to(torch.float32, copy=True).square_().T @ basis for one in maps])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         """Gradient with respect to ``maps``."""
         maps, basis = ctx.saved_tensors
         out = torch.empty_like(maps)
