@@ -253,7 +253,7 @@ class _Run:
         images = ((n, self.images[n]) for n in range(number - 1, -1, -1) if n in self.images)
         held = {frame.frame: frame for frame in self.held}
         track = self.tracker.tracks[slot]
-        for n, result in self.tracker.trace(track.result, images):
+        for n, result in self.tracker.trace(track, images):
             frame = held.get(n)
             if frame is None or frame.boxes[slot] is not None or self._meets(frame, slot, result):
                 return
@@ -268,7 +268,7 @@ class _Run:
         images = self._backwards(first, number)
         with closing(images):
             track = self.tracker.tracks[slot]
-            for n, result in self.tracker.trace(track.result, images):
+            for n, result in self.tracker.trace(track, images):
                 frame = held.get(n)
                 if frame is None or self._meets(frame, slot, result):
                     return

@@ -185,19 +185,21 @@ class FaceTracker:
         # The network only wakes its memory here; where the face is has been told.
         result.landmarks = full
         result.confidence = np.ones_like(result.confidence)
-        self.tracks[slot] = Track(result, frame)
+        self._told(image, frame, slot, result)
 
     def trace(
-        self, result: FaceResult, frames: Iterable[tuple[int, np.ndarray]]
+        self, from_track: Track, frames: Iterable[tuple[int, np.ndarray]]
     ) -> Iterator[tuple[int, FaceResult]]:
         """Follow one face on its own through ``frames``, in any direction, until it is lost."""
-        track = Track(FaceResult(result.landmarks, result.confidence, None, result.identity), 0)
+        result = from_track.result
+        start = FaceResult(result.landmarks, result.confidence, None, result.identity)
+        track = Track(start, 0, judged=from_track.judged)
         for count, (number, image) in enumerate(frames):
             (after,) = self.network.follow(image, [track.result.landmarks], [track.result.state])
             if self.judge.why_not(after, image.shape, track.side):
                 return
             track.advance(after)
-            if count % self.judge.rules.check_every == 0 and not self._is_face(image, [track])[0]:
+            if self._is_due(track, count) and not self._is_face(image, [track])[0]:
                 return
             yield number, after
 
@@ -223,7 +225,7 @@ class FaceTracker:
                 lost[slot] = reason
                 continue
             track.advance(result)
-            if track.doubts or (frame - track.first) % self.judge.rules.check_every == 0:
+            if self._is_due(track, frame - track.first):
                 due.append(slot)
         looks = self._is_face(image, [self.tracks[slot] for slot in due])
         for slot, is_face in zip(due, looks, strict=True):
@@ -234,6 +236,12 @@ class FaceTracker:
         for slot in lost:
             self._lose(slot, frame)
         return lost
+
+    def _is_due(self, track: Track, age: int) -> bool:
+        """Whether the detector should look if there is still a face."""
+        rules = self.judge.rules
+        unsure = float(track.result.confidence.mean()) < rules.sure_confidence
+        return track.judged and (track.doubts > 0 or unsure or age % rules.check_every == 0)
 
     def _is_face(self, image: np.ndarray, tracks: list[Track]) -> list[bool]:
         if not tracks or not isinstance(self.detector, FaceJudge):
@@ -260,8 +268,13 @@ class FaceTracker:
             if reason:
                 refused[slot] = reason
             else:
-                self.tracks[slot] = Track(result, frame)
+                self._told(image, frame, slot, result)
         return refused
+
+    def _told(self, image: np.ndarray, frame: int, slot: int, result: FaceResult) -> None:
+        """Follow a face that a person pointed out."""
+        track = self.tracks[slot] = Track(result, frame)
+        (track.judged,) = self._is_face(image, [track])
 
     def _search(self, image: np.ndarray, frame: int) -> None:
         begin = time.perf_counter()
