@@ -88,9 +88,10 @@ def still_batch(
     landmarks[off] = torch.nan
     if config.strong_augmentation:
         crops = degrade(crops, rng)
-    tracked = torch.rand(n, 1, 1, generator=rng) < config.tracked_starts
-    starts = torch.where(tracked, perturb(landmarks, rng), mean_start)
-    return Batch(normalised(crops), landmarks, starts, torch.from_numpy(faces.identities[chosen]))
+    tracked = (torch.rand(n, generator=rng) < config.tracked_starts) & ~off
+    starts = torch.where(tracked[:, None, None], perturb(landmarks, rng), mean_start)
+    identities = torch.from_numpy(faces.identities[chosen])
+    return Batch(normalised(crops), landmarks, starts, identities.masked_fill(off, -1))
 
 
 def clip_batch(clips: ClipBatch, mean_start: Tensor, rng: torch.Generator) -> Batch:
