@@ -114,7 +114,7 @@ def find_videos(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     """
     found: dict[Path, Path] = {}
     for path in map(Path, paths):
-        inside = _videos_below(path) if path.is_dir() else [path]
+        inside = _videos_below(path) if os.path.isdir(path) else [path]
         for video in inside or [path]:
             found.setdefault(video.absolute().resolve(), video)
     return list(found.values())
@@ -130,8 +130,12 @@ def result_name(path: Path) -> str:
 
 
 def _videos_below(folder: Path) -> list[Path]:
-    found = []
-    for here, folders, files in os.walk(folder):
+    found: list[Path] = []
+
+    def keep_for_its_error(error: OSError) -> None:
+        found.append(Path(error.filename))
+
+    for here, folders, files in os.walk(folder, onerror=keep_for_its_error):
         place = Path(here)
         folders[:] = sorted((f for f in folders if not f.startswith(".")), key=natural_key)
         visible = sorted((f for f in files if not f.startswith(".")), key=natural_key)

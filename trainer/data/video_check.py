@@ -54,6 +54,7 @@ def check(path: Path, index: PacketIndex) -> tuple[av.VideoFrame, list[str]]:
         if index.damaged and list(head) == sorted(head):
             head = _note_gaps(index, head, to_the_end=n_head == listed)
         else:
+            index.one_thread = index.damaged
             first, head = _renumber(path, index), {}
     warnings = _check_seeks(path, index, head, _SEEK_BUDGET // (first.width * first.height))
     if index.damaged:
@@ -188,9 +189,11 @@ def _check_end(
         return []
     last = max((number for number, _ in decoder.following()), default=-1)
     missing = index.n_frames - 1 - last
-    if missing <= 0 or last < start:
+    if decoder.astray or missing <= 0 or last < start:
         return []
+    lost = {number for number in index.lost if number <= last}
     index.reorder(index.order[: last + 1])
+    index.lost.update(lost)
     return [f"the last {missing} frames can't be decoded and are left out: the file is cut off"]
 
 

@@ -39,6 +39,7 @@ class Decoder:
     """One open container, at one place in it. For one thread at a time.
 
     Setting `stopped` from another thread ends a call that is under way with a VideoError.
+    `astray` is True when, after a seek, other packets came than the index lists.
     """
 
     def __init__(self, path: Path, index: PacketIndex) -> None:
@@ -155,6 +156,7 @@ class Decoder:
         self._demux = self._container.demux(self._stream)
         self._ordinal = ordinal
         self._ended = False
+        self.astray = False
         self._ready: deque[tuple[int, av.VideoFrame]] = deque()
         self._held: tuple[int, av.VideoFrame] | None = None
         self._from_start = from_start
@@ -207,27 +209,39 @@ class Decoder:
 
     def _next(self) -> tuple[int, av.VideoFrame] | None:
         while not self._ready and not self._ended:
+            trouble = "it ends too early"
             try:
-                packet = next(self._demux)
-            except (StopIteration, av.FFmpegError):
-                packet = None
-            if packet is None or packet.size:
-                self._feed(packet)
+                packet = next(self._demux, None)
+            except av.FFmpegError as error:
+                packet, trouble = None, reason(error)
+            if packet is not None and not packet.size:
+                continue
+            if self._ordinal < len(self.index.sizes):
+                if packet is None:
+                    self._go_astray(trouble)
+                elif packet.size != self.index.sizes[self._ordinal]:
+                    self._go_astray(f"packet {self._ordinal} is another one")
+            self._feed(packet)
         if not self._ready:
             return None
         item = self._ready.popleft()
         self._position = item[0] + 1
         return item
 
+    def _go_astray(self, trouble: str) -> None:
+        if self._from_start:
+            raise VideoError(
+                f"{self.path}: the file can't be read as it was when it was opened ({trouble}); "
+                "see whether its drive is connected, and open it again"
+            )
+        self.astray = self._ended = True
+
     def _feed(self, packet: av.Packet | None) -> None:
+        if self.astray:
+            return
         if packet is None or self._ordinal >= len(self.index.sizes):
             packet, self._ended = None, True
         else:
-            if packet.size != self.index.sizes[self._ordinal]:
-                raise VideoError(
-                    f"{self.path}: the file is not the one that was opened (packet "
-                    f"{self._ordinal} differs); close it and open it again"
-                )
             packet.pts = packet.dts = self._ordinal
             self._ordinal += 1
         try:
@@ -237,10 +251,11 @@ class Decoder:
         except av.FFmpegError as error:
             if isinstance(error, MemoryError):
                 raise VideoError(f"{self.path}: {reason(error)}; close other programs") from error
-            self.index.damaged = True
+            self.index.damaged |= self._from_start
             return
         for frame in frames:
-            self.index.damaged |= frame.is_corrupt
+            # After a seek, frames may lack what they were predicted from.
+            self.index.damaged |= self._from_start and frame.is_corrupt
             if frame.pts is None:
                 raise VideoError(
                     f"{self.path}: frames of this kind of video can't be told apart; "

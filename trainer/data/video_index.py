@@ -148,10 +148,10 @@ def open_container(path: Path) -> av.container.InputContainer:
 
 def explain(path: Path, error: av.FFmpegError | OSError) -> str:
     """An error of reading, put so that the user can act on it."""
+    if isinstance(error, PermissionError):
+        return f"{path}: may not be read; check its permissions"
     if not path.exists():
         return f"{path}: no such file; check the path, or whether its drive is connected"
-    if isinstance(error, PermissionError):
-        return f"{path}: may not be read; check the file's permissions"
     if path.is_file() and path.stat().st_size == 0:
         return f"{path}: the file is empty; copy or record it again"
     if isinstance(error, av.DecoderNotFoundError):

@@ -29,6 +29,7 @@ from make_videos import (
 
 from trainer.data import video_check
 from trainer.data.video import VideoError, find_videos, open_video
+from trainer.data.video_index import PacketIndex
 from trainer.errors import RedError
 
 UNEVEN = [int(t) for t in np.cumsum(np.random.default_rng(1).integers(5, 900, 40))]
@@ -427,6 +428,35 @@ def test_a_file_that_was_replaced_while_open_is_noticed(
     path.write_bytes(made["variable.mp4"].read_bytes()[::-1])
     with video, pytest.raises(VideoError):
         list(video.frames())
+
+
+def test_a_file_that_loses_its_end_while_open_is_noticed_and_no_frame_is_called_damaged(
+    made: dict[str, Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "clip.mkv"
+    path.write_bytes(made["open_gop.mkv"].read_bytes())
+    with open_video(path) as video:
+        cut_off(made["open_gop.mkv"], path, 0.4)
+        for _ in range(2):
+            with pytest.raises(VideoError, match="drive"):
+                video.frame(38)
+        path.write_bytes(made["open_gop.mkv"].read_bytes())
+        assert number_in(video.frame(38)) == 38
+
+
+def test_other_packets_after_a_seek_lead_back_to_decoding_from_the_start(
+    made: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = open_video(made["constant.mp4"])
+    identify = PacketIndex.identify
+
+    def mistaken(self: PacketIndex, packet: av.Packet) -> int | None:
+        found = identify(self, packet)
+        return None if found is None else max(found - 12, 0)
+
+    monkeypatch.setattr(PacketIndex, "identify", mistaken)
+    with video:
+        assert [number_in(video.frame(n)) for n in (30, 18, 39)] == [30, 18, 39]
 
 
 def test_pictures_beyond_what_memory_holds_are_refused(
