@@ -18,10 +18,10 @@ MOST_LINES = 400
 FLOORS = (
     {"trainer", "errors", "scheme", "geometry", "config", "ahead", "palette"},
     {"models", "data", "losses", "metrics", "mtcnn", "tracking"},
-    {"checkpoint", "detection", "devices", "curves", "validation", "step_pictures"},
+    {"checkpoint", "console", "curves", "detection", "devices", "step_pictures", "validation"},
     {"stages", "engine", "alignment", "tracker"},
     {"align_files", "annotation_folder", "evaluate", "experiments", "finetune", "benchmark"},
-    {"cli", "train_command", "evaluate_command", "__main__"},
+    {"cli", "__main__", "align_command", "benchmark_command", "evaluate_command", "train_command"},
 )
 WINDOW = {
     "napari",

@@ -9,10 +9,10 @@ import time
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from trainer.cli import app
 from typer.testing import CliRunner
 
 from trainer.checkpoint import load_model
+from trainer.cli import app
 from trainer.data.pts import write_pts
 
 RING = np.linspace(0, 2 * np.pi, 7, endpoint=False)

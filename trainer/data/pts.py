@@ -49,9 +49,7 @@ def read_pts(path: str | Path, n_landmarks: int | None = 68) -> np.ndarray:
     points = np.array([_point(path, n, line) for n, line in rows], np.float64).reshape(-1, 2)
     declared = _declared(lines[:first])
     if declared is not None and declared != len(points):
-        raise PtsError(
-            f"{path}: says n_points: {declared} and has {len(points)}; export it again"
-        )
+        raise PtsError(f"{path}: says n_points: {declared} and has {len(points)}; export it again")
     if n_landmarks is not None and len(points) != n_landmarks:
         raise PtsError(
             f"{path}: {len(points)} points, the {n_landmarks}-point scheme needs {n_landmarks}; "
