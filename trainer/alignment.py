@@ -16,7 +16,7 @@ import numpy as np
 
 from trainer.ahead import ahead
 from trainer.checkpoint import LoadedModel
-from trainer.data.video_base import Video
+from trainer.data.video_base import Video, VideoError
 from trainer.detection import FaceDetector, default_detector
 from trainer.devices import Runner, resolve_device, torch_threads
 from trainer.geometry import FaceBox
@@ -173,6 +173,14 @@ class _Run:
 
     def frames(self, start: int, stop: int) -> Iterator[AlignedFrame]:
         """See :meth:`SequentialAligner.run`."""
+        try:
+            yield from self._in_order(start, stop)
+        except VideoError:
+            yield from self.held  # what was done before the damage isn't lost
+            raise
+        yield from self.held
+
+    def _in_order(self, start: int, stop: int) -> Iterator[AlignedFrame]:
         corrected = sorted(frame for frame in self.corrections if start <= frame < stop)
         expected = start
         with closing(ahead(self.video.frames(start, stop))) as source:
@@ -188,8 +196,6 @@ class _Run:
                 yield from self._release(number, corrected[0] if corrected else None)
         for missing in range(expected, min(stop, self.video.n_frames)):
             self._miss(missing)
-        yield from self.held
-        self.held.clear()
 
     def _resume(self, image: np.ndarray, number: int) -> None:
         if self.initial is not None:
@@ -203,6 +209,8 @@ class _Run:
         pinned = self.corrections.get(number, {})
         notes = self.tracker.step(image, number, boxes=self.boxes, pinned=pinned)
         self.boxes = {}
+        for slot, since in self.tracker.doubtful.items():
+            self._take_back(slot, since)
         out = self._empty(number, notes)
         for slot, track in self.tracker.tracks.items():
             out.put(slot, track.result.landmarks, track.result.confidence)
@@ -243,10 +251,18 @@ class _Run:
             hold = min(hold, self.tracker.last_search + 1)
         for old in [kept for kept in self.images if kept < hold]:
             del self.images[old]
+        # What the detector hasn't seen too may have to be taken back.
+        hold = min([hold, *(track.seen + 1 for track in self.tracker.tracks.values())])
         if next_correction is not None:
             hold = min(hold, next_correction - BACK_REACH)
         while self.held and self.held[0].frame < hold:
             yield self.held.popleft()
+
+    def _take_back(self, slot: int, since: int) -> None:
+        """There was no face since a frame held back: landmarks there were fancy."""
+        for frame in self.held:
+            if frame.frame >= since and slot not in self.corrections.get(frame.frame, {}):
+                frame.put(slot, np.full_like(frame.landmarks[slot], np.nan), np.array(np.nan))
 
     def _make_up(self, slot: int, number: int) -> None:
         """A face was found: follow it back to the detector's look before."""

@@ -107,6 +107,8 @@ class FaceTracker:
     ----------
     tracks : {slot: Track} of the faces being followed
     found : slots filled by the last step's search
+    doubtful : slots lost in the last step because the detector saw no face, with the first
+        frame after its last look that did
     last_search : the frame the detector last looked at for a missing face, or -1
     seconds : spent in the detector so far
     """
@@ -120,6 +122,7 @@ class FaceTracker:
         self.tracks: dict[int, Track] = {}
         self.memories: dict[int, Memory | None] = dict.fromkeys(range(n_faces))
         self.found: list[int] = []
+        self.doubtful: dict[int, int] = {}
         self.last_search = -1
         self.seconds = 0.0
         self._next_search = 0
@@ -152,7 +155,7 @@ class FaceTracker:
         What happened to which face, in words; tracks and found are up to date.
         """
         pinned, notes = pinned or {}, []
-        self.found = []
+        self.found, self.doubtful = [], {}
         for slot, reason in self._follow(image, frame, skip=pinned).items():
             notes.append(f"face {slot + 1} lost: {reason}")
         for slot, landmarks in pinned.items():
@@ -199,13 +202,13 @@ class FaceTracker:
             if self.judge.why_not(after, image.shape, track.side):
                 return
             track.advance(after)
-            if self._is_due(track, count) and not self._is_face(image, [track])[0]:
+            if self._is_due(track, count) and not self._is_face(image, [after])[0]:
                 return
             yield number, after
 
     def missed(self, frame: int) -> list[str]:
         """A frame that can't be read: the faces stay where they were."""
-        self.found = []
+        self.found, self.doubtful = [], {}
         return [f"frame {frame} can't be read"]
 
     def _follow(
@@ -227,12 +230,18 @@ class FaceTracker:
             track.advance(result)
             if self._is_due(track, frame - track.first):
                 due.append(slot)
-        looks = self._is_face(image, [self.tracks[slot] for slot in due])
+            elif not track.judged:
+                track.seen = frame
+        looks = self._is_face(image, [self.tracks[slot].result for slot in due])
         for slot, is_face in zip(due, looks, strict=True):
             track = self.tracks[slot]
-            track.doubts = 0 if is_face else track.doubts + 1
+            if is_face:
+                track.doubts, track.seen = 0, frame
+                continue
+            track.doubts += 1
             if track.doubts >= 2:
                 lost[slot] = "no face is there any more"
+                self.doubtful[slot] = track.seen + 1
         for slot in lost:
             self._lose(slot, frame)
         return lost
@@ -243,15 +252,28 @@ class FaceTracker:
         unsure = float(track.result.confidence.mean()) < rules.sure_confidence
         return track.judged and (track.doubts > 0 or unsure or age % rules.check_every == 0)
 
-    def _is_face(self, image: np.ndarray, tracks: list[Track]) -> list[bool]:
-        if not tracks or not isinstance(self.detector, FaceJudge):
-            return [True] * len(tracks)
+    def _is_face(self, image: np.ndarray, results: list[FaceResult]) -> list[bool]:
+        least = self.judge.rules.min_face_probability
+        return [bool(p >= least) for p in self._probability(image, results)]
+
+    def _new_faces(self, image: np.ndarray, results: list[FaceResult]) -> list[bool]:
+        rules = self.judge.rules
+        return [
+            bool(p >= rules.new_face_probability)
+            and float(result.confidence.mean()) >= rules.new_confidence
+            for p, result in zip(self._probability(image, results), results, strict=True)
+        ]
+
+    def _probability(self, image: np.ndarray, results: list[FaceResult]) -> np.ndarray:
+        """How sure the detector is of each face; 1 where it can't judge."""
+        if not results or not isinstance(self.detector, FaceJudge):
+            return np.ones(len(results))
         begin = time.perf_counter()
         corners = self.network.scheme.eye_corners
-        places = [upright_crop(track.result.landmarks, corners) for track in tracks]
+        places = [upright_crop(result.landmarks, corners) for result in results]
         sure = self.detector.face_probability(image, places)
         self.seconds += time.perf_counter() - begin
-        return [bool(p >= self.judge.rules.min_face_probability) for p in sure]
+        return sure
 
     def _lose(self, slot: int, frame: int) -> None:
         track = self.tracks.pop(slot, None)
@@ -274,7 +296,7 @@ class FaceTracker:
     def _told(self, image: np.ndarray, frame: int, slot: int, result: FaceResult) -> None:
         """Follow a face that a person pointed out."""
         track = self.tracks[slot] = Track(result, frame)
-        (track.judged,) = self._is_face(image, [track])
+        (track.judged,) = self._is_face(image, [result])
 
     def _search(self, image: np.ndarray, frame: int) -> None:
         begin = time.perf_counter()
@@ -284,8 +306,8 @@ class FaceTracker:
         free = {slot: memory for slot, memory in self.memories.items() if slot not in self.tracks}
         candidates = self.network.start(image, boxes[: len(free) + _SPARE_CANDIDATES])
         new: list[Track] = []
-        for result in candidates:
-            if self.judge.why_not(result, image.shape):
+        for result, is_face in zip(candidates, self._new_faces(image, candidates), strict=True):
+            if not is_face or self.judge.why_not(result, image.shape):
                 continue
             others = [*self.tracks.values(), *new]
             if any(

@@ -45,6 +45,8 @@ class TrackingRules:
         What the detector must give that look, at least once in two. Where landmarks were
         right all of 100 faces had 0.99 or more, where there was no face 95 % of 260 places
         had 0.28 or less.
+    new_confidence, new_face_probability : float
+        What a face that the detector found needs of both, so that it is followed at all.
     same_face : float
         Two tracks whose landmarks are nearer than this, on average, are on one face.
     taken : float
@@ -63,6 +65,8 @@ class TrackingRules:
     max_growth: float = 1.6
     check_every: int = 3
     min_face_probability: float = 0.5
+    new_confidence: float = 0.8
+    new_face_probability: float = 0.9
     same_face: float = 0.3
     taken: float = 0.5
     longest_wait: int = 8
@@ -95,19 +99,21 @@ class FaceResult:
 class Track:
     """One face that is being followed.
 
-    ``first`` is the frame it was found in; ``doubts`` counts the detector's looks that
-    saw no face, in a row. A face that a person pointed out and the detector can't see is
-    not ``judged`` by it.
+    ``first`` is the frame it was found in, ``seen`` the last one in which the detector saw
+    it too; ``doubts`` counts its looks since then. A face that a person pointed out and the
+    detector can't see is not ``judged`` by it.
     """
 
     result: FaceResult
     first: int
     doubts: int = 0
     judged: bool = True
+    seen: int = field(init=False)
     identity: np.ndarray = field(init=False)
     centres: deque[np.ndarray] = field(default_factory=lambda: deque(maxlen=_HISTORY))
 
     def __post_init__(self) -> None:
+        self.seen = self.first
         self.identity = self.result.identity
         self.centres.append(self.centre)
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fake_faces import BLUE, GREEN, RED, FakeDetector, FakeVideo, fake_loaded, landmarks_at
+from fake_faces import (
+    BLUE,
+    GREEN,
+    RED,
+    FakeDetector,
+    FakeNetwork,
+    FakeVideo,
+    fake_loaded,
+    landmarks_at,
+)
 
 from trainer.alignment import SequentialAligner
 from trainer.data.video_base import VideoError
@@ -284,3 +293,64 @@ def test_warming_up_changes_no_result():
     again, _, _ = align(video)
     for a, b in zip(aligner.run(video), again, strict=True):
         np.testing.assert_array_equal(a.landmarks, b.landmarks)
+
+
+class JudgingDetector(FakeDetector):
+    """Knows a face when it sees its colour in the middle of the crop."""
+
+    def face_probability(self, image, places):
+        middles = [place.warp(image)[60:68, 60:68].astype(int) for place in places]
+        return np.array([float(np.ptp(m.mean(axis=(0, 1))) > 60) for m in middles])
+
+
+class Dreamer(FakeNetwork):
+    """Sees a face in anything, as networks do."""
+
+    def align(self, images, start=None, *, state=None, steps=None):
+        out = super().align(images, start, state=state)
+        out.confidence[:] = self.confidence
+        return out
+
+    confidence = 0.97
+
+
+def dream(scenes, confidence=0.97, **options):
+    loaded = fake_loaded()
+    loaded.model = Dreamer()
+    loaded.model.confidence = confidence
+    aligner = SequentialAligner(loaded, detector=JudgingDetector(), device="cpu")
+    return list(aligner.run(FakeVideo(scenes), **options))
+
+
+def test_a_face_the_network_only_dreams_of_is_taken_back_to_where_it_was_seen_last():
+    frames = dream([*moving(9, dx=0), *[[]] * 20])
+    seen = [f.boxes[0] is not None for f in frames]
+    # The detector looks every third frame: nothing after its last sight of a face stays.
+    assert seen[:7] == [True] * 7
+    assert not any(seen[9:])
+    assert any("no face is there any more" in note for f in frames for note in f.notes)
+    assert np.isnan(frames[12].landmarks).all()
+    assert np.isnan(frames[12].confidence).all()
+
+
+def test_an_unsure_network_makes_the_detector_look_in_every_frame():
+    frames = dream([*moving(8, dx=0), *[[]] * 20], confidence=0.9)
+    assert [f.boxes[0] is not None for f in frames] == [True] * 8 + [False] * 20
+
+
+def test_one_doubtful_look_loses_nothing():
+    scenes = moving(20, dx=0)
+    scenes[7] = []
+    frames = dream(scenes, confidence=0.9)
+    assert all(f.boxes[0] is not None for f in frames)
+
+
+def test_a_face_that_only_a_person_sees_is_followed_all_the_same():
+    grey = [[(160, 120, 60, (120, 120, 120))]] * 12
+    frames = dream(grey, boxes=[FaceBox(130, 90, 60, 60)])
+    assert all(f.boxes[0] is not None for f in frames)
+
+
+def test_what_the_detector_finds_and_the_network_doubts_is_not_followed():
+    frames = dream(moving(10), confidence=0.5)
+    assert all(f.boxes[0] is None for f in frames)
