@@ -164,7 +164,11 @@ class _Opened:
 
 
 class VideoFile(Video):
-    """A video in one file, decoded with FFmpeg. Made by `open_video`."""
+    """A video in one file, decoded with FFmpeg. Made by `open_video`.
+
+    Sound frames are the same bytes however they are reached. What a decoder makes of damaged
+    data (then `warnings` says so) may differ from one time to the next.
+    """
 
     frame_names = None
 
