@@ -21,6 +21,7 @@ from napari_red.core.models import DEFAULT_MODEL
 from napari_red.core.prealign import Settings
 from napari_red.core.project import Project, ProjectError
 from napari_red.core.sample import sample_path
+from trainer.align_command import align
 from trainer.data.video import open_video
 from trainer.errors import RedError
 
@@ -66,6 +67,9 @@ def demo(
             _open_window(path, result.project)
         elif window:
             console.print("No screen or no Qt here, so no window; 'napari-red doctor' says why.")
+
+
+app.command()(align)
 
 
 @app.command()
