@@ -119,7 +119,7 @@ def _measure(
         dlib_ms = _time_dlib(predictor, video, frames) if predictor else None
     return BenchmarkResult(
         video=path.name,
-        size=f"{video.width} x {video.height}",
+        size=f"{video.width}x{video.height}",
         frames=len(frames),
         annotated=sum(frame.boxes[0] is not None for frame in frames),
         start_up_s=start_up,

@@ -73,16 +73,12 @@ def _sample() -> Path:
 
 
 def _show(results: list[BenchmarkResult], title: str) -> None:
-    table = Table(title=title)
-    for name in ("video", "size", "frames", "with face", "start-up s", "frames a second"):
-        table.add_column(name, justify="left" if name == "video" else "right")
     parts = ("decode", "detect", "network", "rest")
-    for part in parts:
-        table.add_column(f"{part} ms", justify="right")
     compared = any(result.dlib_ms is not None for result in results)
-    if compared:
-        table.add_column("dlib ms", justify="right")
-        table.add_column("ours / dlib", justify="right")
+    names = ["video", "size", "frames", "faces", "start-up", "fps", *parts]
+    table = Table(title=title, caption="start-up in seconds, parts in milliseconds a frame")
+    for name in [*names, "dlib", "ours/dlib"] if compared else names:
+        table.add_column(name, justify="left" if name == "video" else "right", no_wrap=True)
     for result in results:
         row = [
             result.video,

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 import imageio.v3 as iio
 import pytest
@@ -91,7 +95,7 @@ def test_benchmark_prints_and_writes_its_parts(video, tmp_path):
     file = tmp_path / "speed.json"
     result = call("benchmark", video, "--device", "cpu", "--frames", 4, "--json", file)
     assert result.exit_code == 0, result.output
-    assert "frames a second" in result.output
+    assert "milliseconds a frame" in result.output
     figures = json.loads(file.read_text())
     (measured,) = figures["videos"]
     assert (measured["video"], measured["frames"], measured["annotated"]) == ("talk", 4, 4)
@@ -104,6 +108,26 @@ def test_a_comparison_that_cannot_be_made_says_why(video, tmp_path, monkeypatch)
     monkeypatch.setattr("trainer.benchmark.importlib.util.find_spec", lambda name: None)
     with pytest.raises(BenchmarkError, match="pip install dlib-bin"):
         benchmark([video], fake_loaded(), dlib_model=tmp_path / "x.dat")
+
+
+def test_dlib_is_timed_on_the_same_faces_where_it_is_there(video, tmp_path, monkeypatch):
+    boxes = []
+
+    def shape_predictor(path):
+        return lambda image, box: (boxes.append(box), time.sleep(0.002))
+
+    stand_in = ModuleType("dlib")
+    stand_in.shape_predictor = shape_predictor
+    stand_in.rectangle = lambda *corners: corners
+    stand_in.__spec__ = ModuleSpec("dlib", None)
+    monkeypatch.setitem(sys.modules, "dlib", stand_in)
+    file = tmp_path / "shape_predictor_68_face_landmarks.dat"
+    file.touch()
+    (result,) = benchmark([video], fake_loaded(), device="cpu", dlib_model=file)
+    assert len(boxes) == 6
+    assert boxes[0] == pytest.approx((35, 45, 85, 95), abs=2)
+    assert result.dlib_ms >= 2
+    assert result.dlib_ratio == pytest.approx(result.ms["network"] / result.dlib_ms)
 
 
 def test_python_m_trainer_has_every_command():
