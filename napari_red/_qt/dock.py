@@ -57,9 +57,9 @@ class FaceLandmarksDock(QScrollArea):
         self.faces.clear.clicked.connect(work.boxes.clear)
         self.run.start.clicked.connect(self._prealign)
         self.run.cancel.clicked.connect(work.cancel)
-        self.edit.undo.clicked.connect(lambda: work.view and work.view.undo())
-        self.edit.redo.clicked.connect(lambda: work.view and work.view.redo())
-        self.edit.show_hidden.clicked.connect(lambda: work.view and work.view.show_hidden())
+        self.edit.undo.clicked.connect(work.view.undo)
+        self.edit.redo.clicked.connect(work.view.redo)
+        self.edit.show_hidden.clicked.connect(work.view.show_hidden)
         self.export.clicked.connect(self._export)
         work.videos_changed.connect(self._show_videos)
         work.changed.connect(self._show_state)
@@ -99,7 +99,7 @@ class FaceLandmarksDock(QScrollArea):
 
     def _frame_state(self) -> str:
         work = self.workbench
-        if work.video is None or work.view is None:
+        if work.video is None:
             return "No video."
         shown, total = work.video.shown_frame + 1, work.video.data.shape[0]
         if work.video.late:

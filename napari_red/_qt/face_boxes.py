@@ -55,23 +55,33 @@ class FaceBoxes(QObject):
 
     def clear(self) -> None:
         """Take the boxes away."""
-        if self._layer is not None and self._layer in self.viewer.layers:
-            self.viewer.layers.remove(self._layer)
-        self._layer = self.frame = None
+        self.frame = None
+        if self._layer is not None:
+            self._empty(self._layer)
+            self._layer.visible = False
         self.changed.emit()
 
     def _fresh(self, video: VideoLayer) -> Shapes:
-        self.clear()
-        self._video = video
-        self._layer = Shapes(
-            ndim=2, name="Face box", edge_color=COLOUR, face_color="transparent", edge_width=2
-        )
-        self._layer.current_edge_color = COLOUR
-        self._layer.current_face_color = "transparent"
+        """The layer without boxes: made at first, then kept and emptied."""
+        self._video, self.frame = video, None
+        if self._layer is None:
+            self._layer = Shapes(
+                ndim=2, name="Face box", edge_color=COLOUR, face_color="transparent"
+            )
+            self._layer.current_edge_color = COLOUR
+            self._layer.current_face_color = "transparent"
+            self._layer.events.data.connect(self._on_data)
+            self.viewer.add_layer(self._layer)
+        self._empty(self._layer)
         self._layer.current_edge_width = max(video.data.shape[1] / 250, 1)
-        self._layer.events.data.connect(self._on_data)
-        self.viewer.add_layer(self._layer)
+        self._layer.visible = True
         return self._layer
+
+    def _empty(self, layer: Shapes) -> None:
+        with layer.events.data.blocker():
+            layer.selected_data = set(range(len(layer.data)))
+            layer.remove_selected()
+        layer.mode = "pan_zoom"
 
     def _on_data(self, event: object) -> None:
         if self.frame is None and self._video is not None and self.boxes():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -44,6 +45,9 @@ class LandmarksLayer(Points):
     n_faces, n_landmarks : int
         F and L.
 
+    A layer is kept for as long as it can be and resized: the graphics library under napari
+    may crash when a layer that was drawn is removed and others change before the next frame.
+
     Attributes
     ----------
     frozen : bool
@@ -59,33 +63,35 @@ class LandmarksLayer(Points):
     _type_string = "points"
 
     def __init__(self, n_faces: int, n_landmarks: int, **kwargs: Any) -> None:
-        self.n_faces, self.n_landmarks = n_faces, n_landmarks
         self.frozen = False
         self.dragging = False
         self.on_moved: Callable[[], None] = lambda: None
         self.on_hide: Callable[[list[int]], None] = lambda _: None
         self.on_dragged: Callable[[], None] = lambda: None
-        count = n_faces * n_landmarks
-        scheme = scheme_for(n_landmarks)
-        colours = np.tile(landmark_colours(scheme), (n_faces, 1))
-        self._opaque = np.column_stack([colours, np.ones(count)])
-        options: dict[str, Any] = {
-            "name": "Face landmarks",
-            "features": {
-                "face": np.repeat(np.arange(1, n_faces + 1), n_landmarks),
-                "landmark": np.tile(np.arange(n_landmarks), n_faces),
-                "part": scheme.group_of() * n_faces,
-            },
-            "face_color": self._opaque,
-            "border_color": np.zeros((count, 4)),
-            "border_width": 0.15,
-            "symbol": np.array(["disc"] * count),
-            "shown": np.zeros(count, dtype=bool),
-        }
-        super().__init__(np.zeros((count, 2)), **(options | kwargs))
+        options: dict[str, Any] = {"name": "Face landmarks", "border_width": 0.15}
+        super().__init__(np.zeros((n_faces * n_landmarks, 2)), **(options | kwargs))
+        self.resize(n_faces, n_landmarks)
         self.mouse_drag_callbacks.append(self._watch_drag)
         self.events.data.connect(self._on_data)
         self.events.set_data.connect(lambda: self.on_dragged())
+
+    def resize(self, n_faces: int, n_landmarks: int) -> None:
+        """Hold that many faces from now on; nothing is shown until :meth:`fill`."""
+        self.n_faces, self.n_landmarks = n_faces, n_landmarks
+        scheme = scheme_for(n_landmarks)
+        count = n_faces * n_landmarks
+        colours = np.tile(landmark_colours(scheme), (n_faces, 1))
+        self._opaque = np.column_stack([colours, np.ones(count)])
+        self.selected_data.clear()
+        with self._silently():
+            self._set_data(np.zeros((count, 2)))
+            self.features = {
+                "face": np.repeat(np.arange(1, n_faces + 1), n_landmarks),
+                "landmark": np.tile(np.arange(n_landmarks), n_faces),
+                "part": scheme.group_of() * n_faces,
+            }
+            self.shown = False
+        self.refresh()
 
     def fill(self, view: FrameView) -> None:
         """Show the landmarks of a frame; nobody is told that anything moved."""
@@ -96,18 +102,25 @@ class LandmarksLayer(Points):
         border = np.zeros((len(points), 4))
         border[:, 3] = 0.5 * colours[:, 3]
         border[corrected] = [*np.array(CORRECTED_COLOUR) / 255, 1]
-        with (
-            self.events.blocker_all(),
-            self._face.events.blocker_all(),
-            self._border.events.blocker_all(),
-        ):
+        with self._silently():
             self._data = points
+            self.border_width = 0.15
             self.shown = view.visible.reshape(-1)
             self.face_color = colours
             self.border_color = border
             self.symbol = np.where(corrected, "diamond", "disc")
             self.size = np.repeat(point_sizes(view), self.n_landmarks) * (1 + 0.4 * corrected)
         self.refresh()
+
+    @contextmanager
+    def _silently(self) -> Iterator[None]:
+        """Nothing is told or drawn while many properties change at once."""
+        with (
+            self.events.blocker_all(),
+            self._face.events.blocker_all(),
+            self._border.events.blocker_all(),
+        ):
+            yield
 
     def _get_layer_slicing_state(self, data: Any, cache: bool) -> _ShownOnly:
         return _ShownOnly(self, data, cache)
@@ -173,29 +186,36 @@ class ContoursLayer(Vectors):
     _type_string = "vectors"
 
     def __init__(self, n_faces: int, n_landmarks: int, **kwargs: Any) -> None:
+        options: dict[str, Any] = {
+            "name": "Face contours",
+            "vector_style": "line",
+            "opacity": 0.8,
+        }
+        super().__init__(np.zeros((0, 2, 2)), **(options | kwargs))
+        self.resize(n_faces, n_landmarks)
+
+    def resize(self, n_faces: int, n_landmarks: int) -> None:
+        """Hold that many faces from now on; nothing is shown until :meth:`fill`."""
         scheme = scheme_for(n_landmarks)
         self.n_landmarks = n_landmarks
         self._segments = segment_indices(scheme)
         self._rgb = np.tile(landmark_colours(scheme)[self._segments[:, 1]], (n_faces, 1))
-        vectors = contour_vectors(np.zeros((n_faces * n_landmarks, 2)), self._segments, n_landmarks)
-        options: dict[str, Any] = {
-            "name": "Face contours",
-            "vector_style": "line",
-            "edge_color": np.column_stack([self._rgb, np.zeros(len(self._rgb))]),
-            "opacity": 0.8,
-        }
-        super().__init__(vectors, **(options | kwargs))
+        self._put(np.zeros((n_faces * n_landmarks, 2)), np.zeros(len(self._rgb)), edge_width=1.0)
 
     def fill(self, points: np.ndarray, view: FrameView) -> None:
         """Draw lines through ``points`` (F * L, 2) yx, as visible and sure as in ``view``."""
         a, b = self._segments[:, 0], self._segments[:, 1]
         sure = opacity(view.confidence)
         alpha = np.minimum(sure[:, a], sure[:, b]) * (view.visible[:, a] & view.visible[:, b])
+        sizes = point_sizes(view)
+        width = 0.3 * (sizes[sizes > 0].mean() if (sizes > 0).any() else 1.0)
+        self._put(points, alpha.reshape(-1), edge_width=float(width))
+
+    def _put(self, points: np.ndarray, alpha: np.ndarray, *, edge_width: float) -> None:
         with self.events.blocker_all(), self._edge.events.blocker_all():
             self.data = contour_vectors(points, self._segments, self.n_landmarks)
-            self.edge_color = np.column_stack([self._rgb, alpha.reshape(-1)])
-            sizes = point_sizes(view)
-            self.edge_width = 0.3 * (sizes[sizes > 0].mean() if (sizes > 0).any() else 1.0)
+            self.edge_color = np.column_stack([self._rgb, alpha])
+            self.edge_width = edge_width
         self.refresh()
 
 

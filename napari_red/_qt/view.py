@@ -6,6 +6,8 @@ is somewhere else, editing is locked.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from napari.components import ViewerModel
 from napari.utils.notifications import show_error
@@ -17,6 +19,15 @@ from napari_red.core.points import face_and_landmark, from_napari
 from napari_red.core.session import FrameView, Session
 from trainer.errors import RedError
 
+NOTHING = FrameView(
+    -1,
+    np.zeros((0, 68, 2), np.float32),
+    np.zeros((0, 68), np.float32),
+    np.zeros((0, 68), bool),
+    np.zeros((0, 68), bool),
+)
+"""What is shown as long as no video is open."""
+
 NUDGES = {
     "Alt-Up": (-1, 0),
     "Alt-Down": (1, 0),
@@ -27,7 +38,7 @@ NUDGES = {
 
 
 class LandmarkView(QObject):
-    """Shows a session's landmarks on its video layer.
+    """Shows the landmarks of one session at a time on its video layer.
 
     Signals
     -------
@@ -37,18 +48,17 @@ class LandmarkView(QObject):
     shown = Signal()
     _changed = Signal(int, int)
 
-    def __init__(self, viewer: ViewerModel, video: VideoLayer, session: Session) -> None:
+    def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
-        self.viewer, self.video, self.session = viewer, video, session
+        self.viewer = viewer
+        self.video: VideoLayer | None = None
+        self.session: Session | None = None
         self.points: LandmarksLayer | None = None
         self.contours: ContoursLayer | None = None
-        self._view: FrameView = session.view(video.shown_frame)
+        self._view = NOTHING
         self._reference = np.zeros((0, 2))
         self._changed.connect(self._on_changed)
-        session.listeners.append(self._changed.emit)
-        video.events.set_data.connect(self._on_canvas)
         viewer.layers.events.removed.connect(self._on_removed)
-        self.rebuild()
 
     @property
     def frame(self) -> int:
@@ -60,40 +70,72 @@ class LandmarkView(QObject):
         """What is shown."""
         return self._view
 
-    def close(self) -> None:
-        """Keep an unfinished drag, take the layers away, let go of the session."""
+    def show(self, video: VideoLayer, session: Session) -> None:
+        """Show the landmarks of this session on this video from now on."""
+        self.leave()
+        self.video, self.session = video, session
+        session.listeners.append(self._changed.emit)
+        video.events.set_data.connect(self._on_canvas)
+        self._fit()
+
+    def leave(self) -> None:
+        """Keep an unfinished drag, show nothing, let go of the session."""
+        if self.session is None or self.video is None:
+            return
         self.commit()
         self.session.listeners.remove(self._changed.emit)
         self.video.events.set_data.disconnect(self._on_canvas)
-        self.viewer.layers.events.removed.disconnect(self._on_removed)
-        self._remove_layers()
+        self.video = self.session = None
+        self._view = NOTHING
+        self._reference = np.zeros((0, 2))
+        for layer in (self.points, self.contours):
+            if layer is not None:
+                layer.visible = False
 
-    def rebuild(self) -> None:
-        """Make the layers anew, as many points as the session has landmarks."""
-        self._remove_layers()
-        faces, landmarks = self.session.n_faces, self.session.n_landmarks
-        if not faces:
+    def close(self) -> None:
+        """Leave, and take the layers away."""
+        self.leave()
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
+        for layer in (self.points, self.contours):
+            if layer is not None:
+                self.viewer.layers.remove(layer)
+        self.points = self.contours = None
+
+    def _fit(self) -> None:
+        """Make the layers hold as many points as the session has landmarks."""
+        if self.session is None or not self.session.n_faces:
             return
-        self.contours = ContoursLayer(faces, landmarks)
-        self.points = LandmarksLayer(faces, landmarks)
-        self.points.on_moved = self.commit
-        self.points.on_hide = self._hide
-        self.points.on_dragged = self._draw_contours
-        for key, (dy, dx) in NUDGES.items():
-            self.points.bind_key(key, lambda layer, by=(dy, dx): layer.nudge(*by), overwrite=True)
-        self.points.bind_key("Control-Z", lambda _: self.undo(), overwrite=True)
-        self.points.bind_key("Control-Shift-Z", lambda _: self.redo(), overwrite=True)
+        faces, landmarks = self.session.n_faces, self.session.n_landmarks
+        if self.contours is None:
+            self.contours = ContoursLayer(faces, landmarks)
+            self.viewer.add_layer(self.contours)
+        else:
+            self.contours.resize(faces, landmarks)
+        if self.points is None:
+            self.points = LandmarksLayer(faces, landmarks)
+            self.points.on_moved = self.commit
+            self.points.on_hide = self._hide
+            self.points.on_dragged = self._draw_contours
+            self._bind_keys(self.points)
+            self.viewer.add_layer(self.points)
+        else:
+            self.points.resize(faces, landmarks)
         self._refill()
-        self.viewer.add_layer(self.contours)
-        self.viewer.add_layer(self.points)
+        self.contours.visible = self.points.visible = True
         self.points.mode = "select"
         self.viewer.layers.selection.active = self.points
+
+    def _bind_keys(self, points: LandmarksLayer) -> None:
+        for key, (dy, dx) in NUDGES.items():
+            points.bind_key(key, lambda layer, by=(dy, dx): layer.nudge(*by), overwrite=True)
+        points.bind_key("Control-Z", lambda _: self.undo(), overwrite=True)
+        points.bind_key("Control-Shift-Z", lambda _: self.redo(), overwrite=True)
 
     # -- edits ---------------------------------------------------------------------
 
     def commit(self) -> None:
         """Store the points that aren't where they were put: they are corrections."""
-        if self.points is None:
+        if self.points is None or self.session is None:
             return
         positions = np.asarray(self.points.data)
         moved = np.flatnonzero((positions != self._reference).any(axis=1))
@@ -115,32 +157,36 @@ class LandmarkView(QObject):
 
     def show_hidden(self) -> None:
         """Make every landmark of the shown frame visible again."""
-        self._do(lambda: self.session.show_all(self.frame))
+        self._do(lambda session: session.show_all(self.frame))
 
     def undo(self) -> None:
         """Take the last edit back and turn to its frame."""
-        self._do(lambda: self._turn_to(self.session.undo()))
+        self._do(lambda session: self._turn_to(session.undo()))
 
     def redo(self) -> None:
         """Make the last undone edit again and turn to its frame."""
-        self._do(lambda: self._turn_to(self.session.redo()))
+        self._do(lambda session: self._turn_to(session.redo()))
 
     def _hide(self, indices: list[int]) -> None:
-        by_face: dict[int, list[int]] = {}
-        for index in indices:
-            face, landmark = face_and_landmark(index, self.session.n_landmarks)
-            by_face.setdefault(face, []).append(landmark)
-        self._do(
-            lambda: [self.session.hide(self.frame, face, those) for face, those in by_face.items()]
-        )
+        def edit(session: Session) -> None:
+            by_face: dict[int, list[int]] = {}
+            for index in indices:
+                face, landmark = face_and_landmark(index, session.n_landmarks)
+                by_face.setdefault(face, []).append(landmark)
+            for face, landmarks in by_face.items():
+                session.hide(self.frame, face, landmarks)
+
+        self._do(edit)
 
     def _turn_to(self, frame: int | None) -> None:
         if frame is not None:
             self.viewer.dims.set_current_step(0, frame)
 
-    def _do(self, edit) -> None:
+    def _do(self, edit: Callable[[Session], None]) -> None:
+        if self.session is None:
+            return
         try:
-            edit()
+            edit(self.session)
         except RedError as error:
             show_error(str(error))
 
@@ -148,6 +194,8 @@ class LandmarkView(QObject):
 
     def _on_canvas(self) -> None:
         """The canvas was drawn: perhaps another frame, perhaps a late one."""
+        if self.video is None:
+            return
         if self.points is not None:
             self.points.frozen = self.video.late
         if self.video.shown_frame != self.frame:
@@ -159,20 +207,27 @@ class LandmarkView(QObject):
 
     def _on_changed(self, first: int, last: int) -> None:
         """The session has other landmarks for these frames."""
+        if self.session is None:
+            return
         if self.points is None or self.points.n_faces != self.session.n_faces:
-            self.rebuild()
+            self._fit()
         elif first <= self.frame <= last and not self.points.dragging:
             self._refill()
         self.shown.emit()
 
     def _refill(self) -> None:
+        if self.session is None or self.video is None:
+            return
         self._view = self.session.view(self.video.shown_frame)
-        if self.points is not None:
+        if self.points is not None and len(self._view.landmarks):
             self.points.fill(self._view)
             self._reference = np.array(self.points.data)
 
     def _draw_contours(self) -> None:
-        if self.points is not None and self.contours is not None:
+        """Lines through the points as they are now, also in the middle of a drag."""
+        if self.points is None or self.contours is None:
+            return
+        if len(self.points.data) == self._view.confidence.size:
             self.contours.fill(self.points.data, self._view)
 
     def _on_removed(self, event) -> None:
@@ -182,9 +237,3 @@ class LandmarkView(QObject):
             self.points = None
         elif event.value is self.contours:
             self.contours = None
-
-    def _remove_layers(self) -> None:
-        for layer in (self.points, self.contours):
-            if layer is not None and layer in self.viewer.layers:
-                self.viewer.layers.remove(layer)
-        self.points = self.contours = None

@@ -65,7 +65,8 @@ class Workbench(QObject):
         self.boxes.changed.connect(self.changed)
         self.video: VideoLayer | None = None
         self.session: Session | None = None
-        self.view: LandmarkView | None = None
+        self.view = LandmarkView(viewer)
+        self.view.shown.connect(self.changed)
         self.job: BackgroundJob | None = None
         self.projects: dict[Path, Path | None] = {}
         self._make_aligner = make_aligner
@@ -107,8 +108,7 @@ class Workbench(QObject):
         self.video, self.session = video, session
         for other in self.videos:
             other.visible = other is video
-        self.view = LandmarkView(self.viewer, video, session)
-        self.view.shown.connect(self.changed)
+        self.view.show(video, session)
         self.videos_changed.emit()
         self.changed.emit()
 
@@ -118,16 +118,16 @@ class Workbench(QObject):
             self.job.cancel()
             self.job.wait()
         self._leave()
+        self.view.close()
         self.viewer.layers.events.inserted.disconnect(self._on_inserted)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
 
     def _leave(self) -> None:
         self.boxes.clear()
-        if self.view is not None:
-            self.view.close()
+        self.view.leave()
         if self.session is not None:
             self.session.close()
-        self.video = self.session = self.view = None
+        self.video = self.session = None
 
     def _on_inserted(self, event) -> None:
         if isinstance(event.value, VideoLayer):
@@ -202,8 +202,7 @@ class Workbench(QObject):
         if self.session is None or self.busy:
             return
         session = self.session
-        if self.view is not None:
-            self.view.commit()
+        self.view.commit()
         self._start(
             lambda report, stop: export_session(session, folder, report, stop), self._say_exported
         )

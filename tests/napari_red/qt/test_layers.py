@@ -115,7 +115,8 @@ def opened(video_path, make_aligner):
     viewer.add_layer(layer)
     session = Session(layer.data.video)
     prealign(session, make_aligner(lost={(3, 0), (3, 1)}), Settings("made", faces=2))
-    view = LandmarkView(viewer, layer, session)
+    view = LandmarkView(viewer)
+    view.show(layer, session)
     yield viewer, layer, session, view
     session.close()
     layer.close()
@@ -213,8 +214,31 @@ def test_more_faces_give_more_points(opened, make_aligner):
     viewer, _, session, view = opened
     prealign(session, make_aligner(), Settings("made", faces=3))
     view._on_changed(0, 23)
-    assert len(view.points.data) == 3 * 68
+    assert len(view.points.data) == len(view.points.features) == 3 * 68
+    assert view.points.shown.all()
+    assert len(view.contours.data) == 3 * 63
+    np.testing.assert_allclose(view.points.face_color[136:, :3], landmark_colours(IBUG68))
     assert [layer.name for layer in viewer.layers] == ["clip", "Face contours", "Face landmarks"]
+
+
+def test_another_session_gets_the_same_layers(opened, make_aligner, make_video, tmp_path):
+    viewer, _, session, view = opened
+    viewer.dims.set_current_step(0, 5)
+    layers = view.points, view.contours
+    other = VideoLayer(VideoStack.open(make_video(tmp_path / "other.mp4", n_frames=12)))
+    viewer.add_layer(other)
+    with Session(other.data.video) as second:
+        view.show(other, second)
+        assert not any(layer.visible for layer in layers)
+        prealign(second, make_aligner(), Settings("made"))
+        view._on_changed(0, 11)
+        assert (view.points, view.contours) == layers
+        assert view.points.visible
+        assert len(view.points.data) == 68
+        assert view.points.shown.all()
+        view.leave()
+    assert not session.corrected_frames()
+    other.close()
 
 
 def test_taking_the_layer_away_loses_nothing(opened):

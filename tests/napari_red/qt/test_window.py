@@ -207,7 +207,7 @@ def test_two_videos_keep_their_own_landmarks(
     viewer.open(str(make_video(tmp_path / "other.mp4", n_frames=12)), plugin="napari-red")
     assert dock.video.videos.currentText() == "other"
     assert dock.workbench.session.n_faces == 0
-    assert dock.workbench.view.points is None
+    assert not dock.workbench.view.points.visible
     dock.video.chosen.emit(0)
     assert dock.workbench.view.points.shown.all()
     assert [video.visible for video in dock.workbench.videos] == [True, False]
