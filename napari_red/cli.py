@@ -22,13 +22,16 @@ from napari_red.core.prealign import Settings
 from napari_red.core.project import Project, ProjectError
 from napari_red.core.sample import sample_path
 from trainer.align_command import align
+from trainer.console import ToldGroup, told
 from trainer.data.video import open_video
-from trainer.errors import RedError
 
 app = typer.Typer(
+    cls=ToldGroup,
+    name="napari-red",
     help="68 facial landmarks in every frame of a video: found, corrected, exported.",
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_show_locals=False,
 )
 console = Console()
 errors = Console(stderr=True)
@@ -52,7 +55,7 @@ def demo(
     ] = True,
 ) -> None:
     """A talking face, 68 landmarks in every frame, as a project, .pts files and a picture."""
-    with _told():
+    with told():
         from trainer.alignment import SequentialAligner
         from trainer.checkpoint import load_model
 
@@ -78,7 +81,7 @@ def export(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the annotation.")],
 ) -> None:
     """Write the .pts files of a project, in the layout of 300-VW; corrections win."""
-    with _told():
+    with told():
         if not project.is_file():
             raise ProjectError(f"{project}: no such project file; check the path")
         with Project(project) as opened, _bar("Export") as report:
@@ -102,16 +105,6 @@ def doctor() -> None:
     needed = (*checks.PACKAGES, "Python", "torch", "Weights")
     if any(not check.well and check.name in needed for check in found):
         raise typer.Exit(1)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Errors that a person can act on are said without a traceback; exit code 1."""
-    try:
-        yield
-    except RedError as error:
-        errors.print(f"[red]error:[/] {error}", soft_wrap=True, highlight=False)
-        raise typer.Exit(1) from error
 
 
 @contextmanager

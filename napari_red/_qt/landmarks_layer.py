@@ -90,7 +90,7 @@ class LandmarksLayer(Points):
                 "landmark": np.tile(np.arange(n_landmarks), n_faces),
                 "part": scheme.group_of() * n_faces,
             }
-            self.shown = False
+            self.shown = np.zeros(count, bool)
         self.refresh()
 
     def fill(self, view: FrameView) -> None:

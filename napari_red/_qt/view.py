@@ -56,7 +56,7 @@ class LandmarkView(QObject):
         self.points: LandmarksLayer | None = None
         self.contours: ContoursLayer | None = None
         self._view = NOTHING
-        self._reference = np.zeros((0, 2))
+        self._reference: np.ndarray | None = None
         self._changed.connect(self._on_changed)
         viewer.layers.events.removed.connect(self._on_removed)
 
@@ -87,7 +87,7 @@ class LandmarkView(QObject):
         self.video.events.set_data.disconnect(self._on_canvas)
         self.video = self.session = None
         self._view = NOTHING
-        self._reference = np.zeros((0, 2))
+        self._reference = None
         for layer in (self.points, self.contours):
             if layer is not None:
                 layer.visible = False
@@ -135,7 +135,7 @@ class LandmarkView(QObject):
 
     def commit(self) -> None:
         """Store the points that aren't where they were put: they are corrections."""
-        if self.points is None or self.session is None:
+        if self.points is None or self.session is None or self._reference is None:
             return
         positions = np.asarray(self.points.data)
         moved = np.flatnonzero((positions != self._reference).any(axis=1))

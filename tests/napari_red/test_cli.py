@@ -26,6 +26,6 @@ def test_export_writes_what_the_project_holds(project, tmp_path):
 
 def test_an_error_is_one_line_without_a_traceback(tmp_path):
     result = CliRunner().invoke(app, ["export", str(tmp_path / "no.red"), "-o", str(tmp_path)])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "no such project file" in result.output
     assert "Traceback" not in result.output
