@@ -19,6 +19,7 @@ from trainer.checkpoint import LoadedModel
 from trainer.data.video_base import Video, VideoError
 from trainer.detection import FaceDetector, default_detector
 from trainer.devices import Runner, resolve_device, torch_threads
+from trainer.errors import RedError
 from trainer.geometry import FaceBox
 from trainer.scheme import scheme_for
 from trainer.tracker import FaceNetwork, FaceTracker
@@ -30,6 +31,10 @@ BACK_REACH = 300
 _AGREED = 0.03  # of the box side: backward and forward tracks are on the same landmarks
 _AGREED_FRAMES = 3
 _CHUNK_BYTES = 128 * 1024 * 1024
+
+
+class AlignmentError(RedError):
+    """Something asked of an alignment that doesn't fit the model."""
 
 
 @dataclass
@@ -134,6 +139,8 @@ class SequentialAligner:
 
         Raises
         ------
+        AlignmentError
+            If a correction has another number of landmarks than the model.
         VideoError
             If the video turns out to be unreadable.
         """
@@ -160,6 +167,11 @@ class _Run:
         self.corrections: dict[int, dict[int, np.ndarray]] = {}
         for (frame, face), landmarks in corrections.items():
             points = np.asarray(landmarks, np.float32)
+            if points.shape != (self.n_landmarks, 2):
+                raise AlignmentError(
+                    f"frame {frame}, face {face + 1}: a correction of {len(points)} landmarks, "
+                    f"the model has {self.n_landmarks}; choose a model that fits"
+                )
             self.corrections.setdefault(frame, {})[face] = points
         slots = [faces, len(boxes or ()), *(face + 1 for _, face in corrections)]
         if initial is not None:

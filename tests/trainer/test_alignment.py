@@ -15,7 +15,7 @@ from fake_faces import (
     landmarks_at,
 )
 
-from trainer.alignment import SequentialAligner
+from trainer.alignment import AlignmentError, SequentialAligner
 from trainer.data.video_base import VideoError
 from trainer.devices import DeviceError
 from trainer.geometry import FaceBox
@@ -257,6 +257,12 @@ def test_between_two_corrections_each_rules_its_half():
     xs = centres(frames)[:, 0]
     assert xs[:16] == pytest.approx([80] * 16, abs=3)
     assert xs[16:] == pytest.approx([240] * 14, abs=3)
+
+
+def test_a_correction_of_another_scheme_is_refused():
+    seven = np.zeros((7, 2))
+    with pytest.raises(AlignmentError, match="frame 3, face 2: a correction of 7 landmarks"):
+        align(FakeVideo(moving(5)), corrections={(3, 1): seven})
 
 
 def test_a_correction_puts_a_face_where_none_was_found():
