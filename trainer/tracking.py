@@ -65,7 +65,7 @@ class TrackingRules:
     max_growth: float = 1.6
     check_every: int = 3
     min_face_probability: float = 0.5
-    new_confidence: float = 0.8
+    new_confidence: float = 0.5
     new_face_probability: float = 0.9
     same_face: float = 0.3
     taken: float = 0.5

@@ -358,5 +358,5 @@ def test_a_face_that_only_a_person_sees_is_followed_all_the_same():
 
 
 def test_what_the_detector_finds_and_the_network_doubts_is_not_followed():
-    frames = dream(moving(10), confidence=0.5)
+    frames = dream(moving(10), confidence=0.45)
     assert all(f.boxes[0] is None for f in frames)
