@@ -26,6 +26,9 @@ PACKAGES = (
     "safetensors",
 )
 QT_BINDINGS = ("PySide6", "PySide6-Essentials", "PyQt6", "PyQt5")
+FREES_NONE = ("PySide6", "PySide6-Essentials")
+"""Bindings whose 6.12 drops a reference to None with every call that returns nothing."""
+
 WINDOW_LIBRARIES = {
     "EGL": "libegl1",
     "GL": "libgl1",
@@ -70,13 +73,22 @@ def _packages() -> Iterator[Check]:
 
 
 def _qt() -> Iterator[Check]:
-    found = [f"{name} {version}" for name in QT_BINDINGS if (version := _version(name))]
+    found = {name: version for name in QT_BINDINGS if (version := _version(name))}
     yield Check(
         "Qt",
         bool(found),
-        ", ".join(found) or "missing: no window, everything else works",
+        ", ".join(f"{name} {version}" for name, version in found.items())
+        or "missing: no window, everything else works",
         "pip install 'napari-red[qt]'",
     )
+    frees_none = [name for name in found if name in FREES_NONE and found[name][:4] == "6.12"]
+    if frees_none and sys.version_info < (3, 12):
+        yield Check(
+            "Qt and Python",
+            False,
+            f"{frees_none[0]} 6.12 ends Python {platform.python_version()} after some minutes",
+            "pip install 'PySide6-Essentials<6.12', or use Python 3.12 or newer",
+        )
 
 
 def _libraries() -> Iterator[Check]:

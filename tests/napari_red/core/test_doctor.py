@@ -33,3 +33,11 @@ def test_no_screen_is_noticed(monkeypatch):
     assert not doctor.has_screen()
     monkeypatch.setenv("DISPLAY", ":1")
     assert doctor.has_screen()
+
+
+def test_a_qt_that_ends_the_program_is_noticed(monkeypatch):
+    monkeypatch.setattr(doctor, "_version", {"PySide6-Essentials": "6.12.0"}.get)
+    monkeypatch.setattr(doctor.sys, "version_info", (3, 11, 7))
+    assert [check.well for check in doctor._qt()] == [True, False]
+    monkeypatch.setattr(doctor.sys, "version_info", (3, 12, 0))
+    assert [check.well for check in doctor._qt()] == [True]

@@ -58,7 +58,9 @@ def drag(qtbot) -> Callable[[napari.Viewer, tuple, tuple], None]:
     def mouse(viewer: napari.Viewer, kind: QEvent.Type, yx: np.ndarray, button, buttons) -> None:
         canvas = viewer.window._qt_viewer.canvas.native
         size = np.array([canvas.height(), canvas.width()])
-        y, x = (np.asarray(yx) - viewer.scene.camera.center[-2:]) * viewer.scene.camera.zoom + size / 2
+        y, x = (
+            np.asarray(yx) - viewer.scene.camera.center[-2:]
+        ) * viewer.scene.camera.zoom + size / 2
         place = QPointF(x, y)
         event = QMouseEvent(
             kind,
