@@ -89,6 +89,8 @@ class TrainConfig:
         Decay of the running mean of the weights that is kept as the result; 0 keeps none.
     variants : int
         Augmented copies of a still that make up one epoch.
+    max_gradient : float
+        Longest gradient an update follows; longer ones are shortened. 0 shortens none.
     every_step : bool
         Whether each update trains all K steps (the paper) or one drawn step, the
         steps before it being run without gradient.
@@ -115,6 +117,7 @@ class TrainConfig:
     decay_part: float = 0.3
     decay_floor: float = 0.2
     average: float = 0.0
+    max_gradient: float = 0.0
     variants: int = 10
     every_step: bool = True
     background_weight: float = 0.1
@@ -160,6 +163,7 @@ RED_LITE = RedConfig(
         schedule="constant-linear",
         weight_decay=0.01,
         average=0.998,
+        max_gradient=5.0,
         every_step=False,
         expectation_weight=0.1,
         regression_weight=0.1,

@@ -208,7 +208,8 @@ class Trainer:
             )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+        if train.max_gradient:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.max_gradient)
         self.optimizer.step()
         self._follow(train)
         return {"loss": float(loss.detach()), **parts, "learning_rate": rate}
