@@ -136,12 +136,17 @@ class Trainer:
         return max(1, round(stage_config.epochs * self._steps_per_epoch(stage)))
 
     def averaged_model(self) -> RedNet:
-        """The network with the running mean of its weights: what is kept as the result."""
+        """The network with the running mean of its weights: what is kept as the result.
+
+        Before stage 3 it has no f_tRNN, which is still untrained.
+        """
         model = RedNet(self.config.network)
-        model.load_state_dict(
-            self.average if self.config.train.average else self.model.state_dict()
-        )
-        model.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        averaged = self.config.train.average
+        model.load_state_dict(self.average if averaged else self.model.state_dict())
+        if self.stage < 3:
+            model.temporal = None
+            model.config = replace(model.config, temporal="none")
+        model.to(device=self.device, memory_format=torch.channels_last)
         return model.eval()
 
     def save_result(self, path: Path, *, combined: bool = False) -> None:
@@ -199,17 +204,23 @@ class Trainer:
         )
         with autocast:
             loss, parts = batch_loss(
-                self.model, batch, train, identity_weight=stage_config.identity_weight, rng=rng
+                self.model,
+                batch,
+                train,
+                identity_weight=stage_config.identity_weight,
+                temporal=stage == 3,
+                rng=rng,
             )
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"stage {stage}, update {self.step}: the loss is {float(loss)}; "
                 "lower the learning rate and start again from the last checkpoint"
             )
-        self.optimizer.zero_grad(set_to_none=True)
+        self.model.zero_grad(set_to_none=True)
         loss.backward()
         if train.max_gradient:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.max_gradient)
+            trained = self._trained_parameters(stage)
+            torch.nn.utils.clip_grad_norm_(trained, train.max_gradient)
         self.optimizer.step()
         self._follow(train)
         return {"loss": float(loss.detach()), **parts, "learning_rate": rate}
@@ -332,14 +343,18 @@ class Trainer:
             )
         self.stage, self.step = header["stage"], header["step"]
         self.model.load_state_dict(_part(tensors, "model."))
-        self.average = {
-            name: value.to(self.device) for name, value in _part(tensors, "average.").items()
-        }
+        # Copied into tensors laid out as before: sums over another memory layout round
+        # differently, and the run would no longer end like an unbroken one.
+        for name, value in _part(tensors, "average.").items():
+            self.average[name].copy_(value)
         self.optimizer = self._optimizer(self.stage)
+        parameters = list(self._trained_parameters(self.stage))
         state: dict[int, dict[str, Tensor]] = {}
         for name, value in _part(tensors, "optimizer.").items():
             index, key = name.split(".", 1)
-            state.setdefault(int(index), {})[key] = value
+            like = parameters[int(index)]
+            laid_out = torch.empty_like(like).copy_(value) if value.ndim else value
+            state.setdefault(int(index), {})[key] = laid_out
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
         self.curves.rewind(header["curves"])

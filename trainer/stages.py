@@ -32,9 +32,6 @@ from trainer.scheme import scheme_for
 STEP_ODDS = (0.5, 0.3, 0.2)
 """How often each spatial step is the one that learns, when not all do."""
 
-EUCLIDEAN_SCALE = 100.0
-"""Brings the paper's squared distances in crop units to the size of the other losses."""
-
 
 @dataclass
 class Batch:
@@ -120,13 +117,14 @@ def batch_loss(
     config: TrainConfig,
     *,
     identity_weight: float,
+    temporal: bool,
     rng: torch.Generator,
 ) -> tuple[Tensor, dict[str, float]]:
     """The loss of one batch, its gradient still to be taken, and its parts by name.
 
     With ``every_step`` the losses of all K steps are summed (paper, equation 2), else one
-    drawn step learns. The f_tRNN advances at the last step run, which is the one that
-    learns, so that every frame advances it once.
+    drawn step learns. With ``temporal`` f_tRNN advances at the last step run, so that
+    every frame advances it once; without, it isn't there yet.
     """
     steps = model.config.steps
     parts: dict[str, float] = {}
@@ -137,7 +135,9 @@ def batch_loss(
         learns = k in learning
         last = k == learning[-1]
         with torch.set_grad_enabled(learns):
-            out = model.step(batch.images, points, k, advance=last, frames=batch.frames)
+            out = model.step(
+                batch.images, points, k, advance=last and temporal, frames=batch.frames
+            )
             if learns:
                 total = total + _map_loss(out, batch, config, k, model.config.squares, parts)
             if last:
@@ -199,7 +199,7 @@ def _head_loss(
         if config.expectation_weight:
             regression = smooth_distance(predicted, truth, mask)
         else:
-            regression = EUCLIDEAN_SCALE * euclidean_loss(predicted, truth, mask, CROP_SIZE)
+            regression = euclidean_loss(predicted, truth, mask, CROP_SIZE)
         parts["regression"] = float(regression.detach())
         loss = loss + config.regression_weight * regression
     if identity_weight and model.identity is not None:

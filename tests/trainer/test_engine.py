@@ -97,6 +97,7 @@ def test_stage_1_leaves_the_later_modules_alone(tmp_path):
     after = trained.model.state_dict()
     changed = {k.split(".")[0] for k in before if not torch.equal(before[k], after[k])}
     assert changed == {"encoder", "decoder", "regression"}
+    assert load_model(tmp_path / "stage1.safetensors").model.temporal is None
 
 
 def test_stage_3_trains_everything_and_keeps_batch_norms_statistics(tmp_path):

@@ -43,7 +43,9 @@ def test_beside_the_face_there_is_nothing_to_find_and_nobody_to_know():
     assert (batch.identities == -1).all()
     assert torch.equal(batch.starts, MEAN.expand(4, -1, -1))
     model = RedNet(replace(CONFIG.network, n_identities=6)).train()
-    loss, parts = batch_loss(model, batch, train, identity_weight=1.0, rng=seeded(2))
+    loss, parts = batch_loss(
+        model, batch, train, identity_weight=1.0, temporal=False, rng=seeded(2)
+    )
     loss.backward()
     assert torch.isfinite(loss)
     assert parts["regression"] == parts["distance"] == parts["identity"] == 0
@@ -73,11 +75,11 @@ def test_the_papers_loss_is_the_sum_over_all_spatial_steps():
     batch, _ = stills(off_face=0.0)
     model = RedNet(replace(CONFIG.network, steps=3)).eval()
     paper = replace(RED_PAPER.train, regression_weight=0.0)
-    total, _ = batch_loss(model, batch, paper, identity_weight=0, rng=seeded(2))
+    total, _ = batch_loss(model, batch, paper, identity_weight=0, temporal=False, rng=seeded(2))
     single = 0.0
     for steps in (1, 2, 3):
         model.config = replace(model.config, steps=steps)
-        value, _ = batch_loss(model, batch, paper, identity_weight=0, rng=seeded(2))
+        value, _ = batch_loss(model, batch, paper, identity_weight=0, temporal=False, rng=seeded(2))
         single, last = float(value.detach()), single
         assert single > last
     assert single == pytest.approx(float(total.detach()), rel=1e-5)
