@@ -53,6 +53,11 @@ class FaceBoxes(QObject):
         layer.mode = "select"
         self.changed.emit()
 
+    def show_on(self, frame: int) -> None:
+        """Show the boxes only while the frame they belong to is on the canvas."""
+        if self._layer is not None and self.frame is not None:
+            self._layer.visible = frame == self.frame
+
     def clear(self) -> None:
         """Take the boxes away."""
         self.frame = None

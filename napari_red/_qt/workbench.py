@@ -66,7 +66,7 @@ class Workbench(QObject):
         self.video: VideoLayer | None = None
         self.session: Session | None = None
         self.view = LandmarkView(viewer)
-        self.view.shown.connect(self.changed)
+        self.view.shown.connect(self._on_shown)
         self.job: BackgroundJob | None = None
         self.projects: dict[Path, Path | None] = {}
         self._make_aligner = make_aligner
@@ -128,6 +128,11 @@ class Workbench(QObject):
         if self.session is not None:
             self.session.close()
         self.video = self.session = None
+
+    def _on_shown(self) -> None:
+        if self.video is not None:
+            self.boxes.show_on(self.video.shown_frame)
+        self.changed.emit()
 
     def _on_inserted(self, event) -> None:
         if isinstance(event.value, VideoLayer):

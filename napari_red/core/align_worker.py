@@ -42,9 +42,12 @@ def main() -> int:
 
 
 def _make_aligner(request: dict[str, Any]) -> Any:
+    import cv2
+
     from trainer.alignment import SequentialAligner
     from trainer.checkpoint import load_model
 
+    cv2.setNumThreads(request["threads"])
     return SequentialAligner(
         load_model(request["model"]), device=request["device"], threads=request["threads"]
     )

@@ -25,6 +25,7 @@ from trainer.errors import RedError
 from trainer.geometry import FaceBox
 
 WORKER = "napari_red.core.align_worker"
+_LOW_PRIORITY = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)  # Windows; else nice()
 
 
 class AlignerProcessError(RedError):
@@ -138,6 +139,7 @@ class AlignerProcess:
                 stdout=subprocess.PIPE,
                 stderr=self._log,
                 encoding="utf-8",
+                creationflags=_LOW_PRIORITY,
             )
         return self._process
 

@@ -145,6 +145,11 @@ def test_the_face_can_be_drawn(qtbot, open_viewer, open_dock, drag, make_aligner
     assert "frame 11" in dock.faces.note.text()
     (box,) = dock.workbench.boxes.boxes()
     np.testing.assert_allclose([box.x, box.y, box.width, box.height], [40, 30, 60, 60], atol=1)
+    layer = viewer.layers["Face box"]
+    viewer.dims.set_current_step(0, 12)
+    assert not layer.visible
+    viewer.dims.set_current_step(0, 10)
+    assert layer.visible
     dock.run.start.click()
     finish(qtbot, dock)
     assert aligner.calls[0]["start"] == 10
