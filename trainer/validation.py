@@ -54,13 +54,13 @@ def validation_errors(model: RedNet, faces: FaceSet, precision: torch.dtype) -> 
 
 
 def best_combination(model: RedNet, faces: FaceSet, precision: torch.dtype) -> float:
-    """The weight of f_REG, in steps of 0.05, whose mean with the last response map errs least.
+    """f_REG's weight in the answer, in steps of 0.1: the smallest within 1 % of the best.
 
-    A gain below 1 % of the error isn't worth f_REG's time on every frame: then it is 0.
+    The response maps are sharper where the picture is; a weight that gains nothing to speak
+    of on the validation faces isn't given away, and 0 saves f_REG's time on every frame.
     """
     crops, truth = centre_crops(faces)
     steps, regression = predict(model, crops, precision)
-    weights = np.arange(0, 1.0001, 0.05)
-    errors = [nme((1 - w) * steps[-1] + w * regression, truth).mean() for w in weights]
-    best = int(np.argmin(errors))
-    return float(round(weights[best], 2)) if errors[best] < 0.99 * errors[0] else 0.0
+    weights = np.arange(11) / 10
+    errors = np.array([nme((1 - w) * steps[-1] + w * regression, truth).mean() for w in weights])
+    return float(weights[np.argmax(errors <= 1.01 * errors.min())])

@@ -35,8 +35,13 @@ def test_each_estimate_has_its_own_error():
 
 
 def test_opposite_errors_are_mixed_so_that_they_cancel():
-    assert best_combination(TwoEstimates((9.0, 1.0), -3.0), FACES, torch.float32) == 0.25
+    assert best_combination(TwoEstimates((9.0, 1.0), -4.0), FACES, torch.float32) == 0.2
 
 
 def test_a_regression_that_does_not_help_is_left_out():
     assert best_combination(TwoEstimates((9.0, 1.0), 1.0), FACES, torch.float32) == 0.0
+
+
+def test_no_more_of_the_regression_is_taken_than_pays():
+    nearly_as_good = TwoEstimates((9.0, 1.0), 0.995)
+    assert best_combination(nearly_as_good, FACES, torch.float32) == 0.0

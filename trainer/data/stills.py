@@ -82,8 +82,12 @@ def photo_name(stem: str) -> str:
 
 
 def fold_of(group: str, folds: int) -> int:
-    """A fixed, even split by name: the same group is in the same fold everywhere."""
-    return int(hashlib.sha1(group.encode()).hexdigest(), 16) % folds
+    """A fixed, even split by name: the same group is in the same fold everywhere.
+
+    The salt makes it independent of lists that were drawn by the names' plain hash, such as
+    ``set_aside.txt``; without it, leaving those out would empty a fold.
+    """
+    return int(hashlib.sha1(f"fold of {group}".encode()).hexdigest(), 16) % folds
 
 
 def split_by_group(stills: Iterable[Still], folds: int) -> tuple[list[Still], list[Still]]:
