@@ -7,18 +7,15 @@ first. Methods may be called from any thread.
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 
-from napari_red.core.project import SUFFIX, Project, ProjectError
+from napari_red.core.places import default_places, writable
+from napari_red.core.project import Project, ProjectError
 from napari_red.core.records import Correction, Edit, Prediction, TrackRecord, VideoRecord
 from trainer.data.fingerprint import video_fingerprint
 from trainer.data.video import Video
@@ -97,7 +94,7 @@ class Session:
         self._places = (
             [Path(project_path)]
             if project_path is not None
-            else [beside(video.path), among_own_data(video.path, self.fingerprint)]
+            else default_places(video.path, self.fingerprint)
         )
         self._project: Project | None = None
         self._record: VideoRecord | None = None
@@ -106,7 +103,7 @@ class Session:
         self._redo: list[Edit] = []
         existing = next((place for place in self._places if place.exists()), None)
         if existing is not None:
-            self._project = Project(_writable(existing, self._places[-1]))
+            self._project = Project(writable(existing, self._places[-1]))
             self._load(self._project)
 
     def close(self) -> None:
@@ -372,26 +369,3 @@ class Session:
     def _tell(self, first: int, last: int) -> None:
         for listener in list(self.listeners):
             listener(first, last)
-
-
-def beside(video_path: str | Path) -> Path:
-    """The project file that belongs to a video: the same name, ending in ``.red``."""
-    path = Path(video_path).absolute()
-    return path.parent / (path.name + SUFFIX if path.is_dir() else path.stem + SUFFIX)
-
-
-def among_own_data(video_path: str | Path, fingerprint: str) -> Path:
-    """Where the project of a video in a read-only folder goes."""
-    short = hashlib.sha256(fingerprint.encode()).hexdigest()[:12]
-    folder = platformdirs.user_data_path("napari-red") / "projects"
-    return folder / f"{Path(video_path).stem}-{short}{SUFFIX}"
-
-
-def _writable(path: Path, fallback: Path) -> Path:
-    """``path``, or a copy of it at ``fallback`` where it can't be written."""
-    if path == fallback or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
-        return path
-    fallback.parent.mkdir(parents=True, exist_ok=True)
-    if not fallback.exists():
-        shutil.copyfile(path, fallback)
-    return fallback

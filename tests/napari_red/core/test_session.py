@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_red.core import places, sample
 from napari_red.core import session as session_module
 from napari_red.core.prealign import Settings, prealign
 from napari_red.core.project import ProjectError
@@ -172,7 +173,7 @@ def test_where_the_folder_cannot_be_written_the_project_goes_among_the_persons_o
         return real(path)
 
     monkeypatch.setattr(session_module, "Project", project)
-    monkeypatch.setattr(session_module.platformdirs, "user_data_path", lambda _: tmp_path / "own")
+    monkeypatch.setattr(places.platformdirs, "user_data_path", lambda _: tmp_path / "own")
     with Session(opened) as session:
         prealign(session, make_aligner(), Settings("made"))
         session.move(5, 0, {30: (1, 1)})
@@ -189,9 +190,9 @@ def test_a_project_that_cannot_be_written_is_copied_first(
     aligned.close()
     red = video_path.with_suffix(".red")
     before = red.read_bytes()
-    monkeypatch.setattr(session_module.platformdirs, "user_data_path", lambda _: tmp_path / "own")
+    monkeypatch.setattr(places.platformdirs, "user_data_path", lambda _: tmp_path / "own")
     monkeypatch.setattr(
-        session_module.os, "access", lambda path, mode: Path(path).parent != video_path.parent
+        places.os, "access", lambda path, mode: Path(path).parent != video_path.parent
     )
     with Session(aligned.video) as session:
         session.move(6, 0, {30: (1, 1)})
@@ -201,7 +202,7 @@ def test_a_project_that_cannot_be_written_is_copied_first(
 
 @pytest.mark.skipif(os.name == "nt", reason="file modes")
 def test_a_folder_of_frames_gets_its_project_beside_it(tmp_path):
-    assert session_module.beside(tmp_path) == tmp_path.parent / f"{tmp_path.name}.red"
+    assert places.beside(tmp_path) == tmp_path.parent / f"{tmp_path.name}.red"
 
 
 def test_a_face_that_is_never_found_gets_no_track(opened, make_aligner):
@@ -209,3 +210,9 @@ def test_a_face_that_is_never_found_gets_no_track(opened, make_aligner):
         lost = {(frame, 1) for frame in range(24)}
         prealign(session, make_aligner(lost=lost), Settings("made", faces=2))
         assert session.n_faces == 1
+
+
+def test_the_samples_project_is_never_in_the_package():
+    path = sample.SAMPLE_FOLDER / sample.VIDEO_NAME
+    (place,) = places.default_places(path, "print")
+    assert not place.is_relative_to(sample.SAMPLE_FOLDER.parent)
