@@ -1,6 +1,6 @@
 """Make the README's picture of the window: the sample, pre-annotated, one point corrected.
 
-    xvfb-run -s "-screen 0 1600x1000x24" python scripts/make_screenshot.py docs/images/window.png
+xvfb-run -s "-screen 0 1600x1000x24" python scripts/make_screenshot.py docs/images/window.png
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def main(target: Path) -> None:
     dock = FaceLandmarksDock(viewer)
     viewer.window.add_dock_widget(dock, name="Face landmarks", area="right")
     work = dock.workbench
-    work.projects[sample_path().absolute()] = Path(tempfile.mkdtemp(prefix="demo-")) / "talking_face.red"
+    work.projects[sample_path().absolute()] = (
+        Path(tempfile.mkdtemp(prefix="demo-")) / "talking_face.red"
+    )
     viewer.add_layer(VideoLayer(VideoStack.open(sample_path())))
     spin(1)
     dock.run.start.click()

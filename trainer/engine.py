@@ -146,7 +146,7 @@ class Trainer:
         if self.stage < 3:
             model.temporal = None
             model.config = replace(model.config, temporal="none")
-        model.to(device=self.device, memory_format=torch.channels_last)
+        model.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return model.eval()
 
     def save_result(self, path: Path, *, combined: bool = False) -> None:
