@@ -89,17 +89,15 @@ def evaluate(
     stills: Sequence[Still],
     *,
     detector: FaceDetector | None = None,
-    precision: torch.dtype = torch.float32,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
-    """Align every still and compare it with its annotation.
+    """Align every still, in float32, and compare it with its annotation.
 
     Parameters
     ----------
     loaded : the model
     stills : annotated faces, none of which it was trained on
     detector : finds the face; None takes the box of the true landmarks
-    precision : float32, or bfloat16 for autocast
     on_progress : called with (done, total)
     """
     stills = list(stills)
@@ -110,7 +108,7 @@ def evaluate(
     regression = np.full(shape, np.nan, np.float32)
     tasks = _tasks(stills, truth, detector, on_progress)
     for batch in _batched(tasks, BATCH):
-        out = _align(loaded, batch, precision)
+        out = _align(loaded, batch)
         assert out.regression is not None  # asked for there
         for row, task in enumerate(batch):
             back = task.transform.invert
@@ -171,11 +169,10 @@ def _batched(tasks: Iterator[_Task], size: int) -> Iterator[list[_Task]]:
         yield batch
 
 
-def _align(loaded: LoadedModel, batch: list[_Task], precision: torch.dtype) -> AlignOutput:
+def _align(loaded: LoadedModel, batch: list[_Task]) -> AlignOutput:
     device = loaded.model.mean_shape.device
     images = torch.from_numpy(np.stack([task.crop for task in batch])).to(device)
-    with torch.autocast(device.type, precision, precision != torch.float32):
-        return loaded.model.align(images, with_regression=True)
+    return loaded.model.align(images, with_regression=True)
 
 
 def _errors(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:

@@ -51,7 +51,7 @@ def evaluate(
 
     from trainer.checkpoint import load_model
     from trainer.detection import default_detector
-    from trainer.devices import autocast_dtype, resolve_device
+    from trainer.devices import resolve_device
     from trainer.evaluate import evaluate as measure
 
     if threads:
@@ -67,7 +67,6 @@ def evaluate(
             loaded,
             stills,
             detector=detector,
-            precision=autocast_dtype(loaded.model, target),
             on_progress=lambda n, of: status.update(f"Aligning {n} of {of}"),
         )
     summary = result.summary()
