@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -60,7 +59,9 @@ def benchmark(
     around = circumstances(threads)
     _show(results, f"{model}, {around['threads']} threads on {around['cores']} cores")
     if json_file is not None:
-        _write(json_file, {"model": model, **around, "videos": [r.as_dict() for r in results]})
+        console.write_json(
+            json_file, {"model": model, **around, "videos": [r.as_dict() for r in results]}
+        )
 
 
 def _sample() -> Path:
@@ -73,35 +74,25 @@ def _sample() -> Path:
 
 
 def _show(results: list[BenchmarkResult], title: str) -> None:
-    parts = ("decode", "detect", "network", "rest")
-    compared = any(result.dlib_ms is not None for result in results)
-    names = ["video", "size", "frames", "faces", "start-up", "fps", *parts]
-    table = Table(title=title, caption="start-up in seconds, parts in milliseconds a frame")
-    for name in [*names, "dlib", "ours/dlib"] if compared else names:
-        table.add_column(name, justify="left" if name == "video" else "right", no_wrap=True)
+    table = Table("", title=title, caption="parts in milliseconds a frame")
     for result in results:
-        row = [
-            result.video,
-            result.size,
-            str(result.frames),
-            str(result.annotated),
-            f"{result.start_up_s:.1f}",
-            f"{result.fps:.1f}",
-            *(f"{result.ms[part]:.1f}" for part in parts),
-        ]
-        if compared:
-            row += [
-                "-" if value is None else f"{value:.1f}"
-                for value in (result.dlib_ms, result.dlib_ratio)
-            ]
-        table.add_row(*row)
+        table.add_column(result.video, justify="right")
+    parts = ("decode", "detect", "network", "rest")
+    rows = {
+        "size": [result.size for result in results],
+        "frames": [str(result.frames) for result in results],
+        "with a face": [str(result.annotated) for result in results],
+        "start-up, s": [f"{result.start_up_s:.1f}" for result in results],
+        "frames a second": [f"{result.fps:.1f}" for result in results],
+        **{part: [f"{result.ms[part]:.1f}" for result in results] for part in parts},
+    }
+    if any(result.dlib_ms is not None for result in results):
+        rows["dlib"] = [_number(result.dlib_ms) for result in results]
+        rows["ours / dlib"] = [_number(result.dlib_ratio) for result in results]
+    for name, cells in rows.items():
+        table.add_row(name, *cells)
     console.out.print(table)
 
 
-def _write(path: Path, values: dict[str, object]) -> None:
-    try:
-        path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise RedError(
-            f"{path}: can't be written ({error.strerror}); choose a folder you may write to"
-        ) from error
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -63,3 +65,19 @@ def parse_box(text: str | None) -> FaceBox | None:
 
 def _plain(text: str) -> str:
     return text.replace("[", "\\[")
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write figures to a file.
+
+    Raises
+    ------
+    OptionError
+        If it can't be written.
+    """
+    try:
+        path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OptionError(
+            f"{path}: can't be written ({error.strerror}); choose a folder you may write to"
+        ) from error

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from trainer import console
 from trainer.checkpoint import LoadedModel
 from trainer.data.faces import read_picture
 from trainer.data.pts import read_pts
 from trainer.data.stills import Still, find_stills, read_names
-from trainer.errors import RedError
 from trainer.geometry import CropTransform, FaceBox
 
 
@@ -61,8 +59,7 @@ def evaluate(
     names = read_names(only) if only else None
     stills = [still for folder in folders for still in find_stills(folder, only=names)]
     detector = default_detector() if box is BoxSource.detector else None
-    console = Console(stderr=True)
-    with console.status("Aligning") as status:
+    with console.errors.status("Aligning") as status:
         result = measure(
             loaded,
             stills,
@@ -71,26 +68,17 @@ def evaluate(
         )
     summary = result.summary()
     if json_file is not None:
-        _write(json_file, json.dumps(summary, indent=1) + "\n")
+        console.write_json(json_file, summary)
     if steps is not None:
         _write_pictures(steps, stills[:: max(len(stills) // pictures, 1)][:pictures], loaded)
     _show(summary)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise RedError(
-            f"{path}: can't be written ({error.strerror}); choose a folder you may write to"
-        ) from error
 
 
 def _write_pictures(folder: Path, stills: list[Still], loaded: LoadedModel) -> None:
     from trainer.step_pictures import write_step_picture
 
     folder.mkdir(parents=True, exist_ok=True)
-    for still in track(stills, "Drawing", console=Console(stderr=True)):
+    for still in track(stills, "Drawing", console=console.errors):
         image = read_picture(still)
         truth = read_pts(still.annotation, loaded.model.config.n_landmarks)
         crop = CropTransform.from_box(FaceBox.around(truth)).warp(image)
@@ -114,7 +102,7 @@ def _show(summary: dict[str, Any]) -> None:
     }
     for name, value in rows.items():
         table.add_row(name, value)
-    Console().print(table)
+    console.out.print(table)
 
 
 def _percent(value: float | None) -> str:

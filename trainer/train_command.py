@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from trainer import console
 from trainer.config import RED_LITE, RedConfig, config_for
 from trainer.data.clips import ClipSource, MovedStills
 from trainer.data.faces import FaceSet, load_faces
@@ -26,8 +26,6 @@ from trainer.scheme import scheme_for
 
 VALIDATION_FOLDS = 20
 """One group in this many is kept aside for choosing and calibrating."""
-
-console = Console(stderr=True)
 
 
 def train(
@@ -107,9 +105,9 @@ def train(
         )
         finished = Trainer(chosen, data, out, options).run()
     if finished:
-        console.print(f"Done: {out / 'model.safetensors'}")
+        console.errors.print(f"Done: {out / 'model.safetensors'}")
     else:
-        console.print(f"Stopped; the same command goes on from {out}")
+        console.errors.print(f"Stopped; the same command goes on from {out}")
         raise typer.Exit(130)
 
 
@@ -196,7 +194,7 @@ def _initialiser(path: Path | None) -> Callable[[RedNet], None] | None:
 def _bar() -> Progress:
     return Progress(
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
-        TimeRemainingColumn(), TextColumn("{task.fields[note]}", justify="left"), console=console,
+        TimeRemainingColumn(), TextColumn("{task.fields[note]}", justify="left"), console=console.errors,
     )  # fmt: skip
 
 
