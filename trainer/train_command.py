@@ -194,7 +194,8 @@ def _initialiser(path: Path | None) -> Callable[[RedNet], None] | None:
 def _bar() -> Progress:
     return Progress(
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
-        TimeRemainingColumn(), TextColumn("{task.fields[note]}", justify="left"), console=console.errors,
+        TimeRemainingColumn(), TextColumn("{task.fields[note]}", justify="left"),
+        console=console.errors,
     )  # fmt: skip
 
 
