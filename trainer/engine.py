@@ -213,7 +213,7 @@ class Trainer:
             )
         if not torch.isfinite(loss):
             raise TrainingError(
-                f"stage {stage}, update {self.step}: the loss is {float(loss)}; "
+                f"stage {stage}, update {self.step}: the loss is {float(loss.detach())}; "
                 "lower the learning rate and start again from the last checkpoint"
             )
         self.model.zero_grad(set_to_none=True)
