@@ -61,6 +61,11 @@ class NetworkConfig:
         """The number of channels at this width for ``paper`` channels at width 1."""
         return max(4, round(paper * self.width / 4) * 4)
 
+    @property
+    def half_code(self) -> int:
+        """Channels of C_id and of C_pe, 256 at width 1."""
+        return self.channels(512) // 2
+
 
 @dataclass(frozen=True)
 class StageConfig:

@@ -13,7 +13,7 @@ class Identity(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.dropout = nn.Dropout(config.dropout)
-        self.linear = nn.Linear(config.channels(256), config.n_identities)
+        self.linear = nn.Linear(config.half_code, config.n_identities)
 
     @staticmethod
     def embed(c_id: Tensor) -> Tensor:

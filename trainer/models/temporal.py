@@ -36,7 +36,7 @@ class Temporal(nn.Module):
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.width = config.channels(256)
+        self.width = config.half_code
         self.mode = config.temporal
         self.cell = nn.LSTMCell(self.width, self.width)
 

@@ -274,3 +274,14 @@ def test_bfloat16_autocast_gives_float32_landmarks_close_to_float32() -> None:
     assert rough.landmarks.dtype == torch.float32
     assert rough.confidence.dtype == torch.float32
     assert (rough.landmarks - exact.landmarks).abs().median() < 2
+
+
+@pytest.mark.parametrize("width", [0.1, 0.125, 0.2, 0.3, 0.35, 0.4, 0.6, 0.75])
+def test_any_width_goes_through_every_module(width: float) -> None:
+    network = NetworkConfig(width=width, n_identities=3, temporal="replace", combine=0.5)
+    model = RedNet(network).eval()
+    out = model.align(torch.zeros(2, 128, 128, 3, dtype=torch.uint8))
+    assert out.landmarks.shape == (2, 68, 2)
+    assert out.identity.shape == (2, network.half_code)
+    code = torch.zeros(2, network.half_code, 4, 4)
+    assert model.identity(code).shape == (2, 3)
