@@ -57,8 +57,6 @@ def test_a_face_that_leaves_and_comes_back_is_followed_while_it_is_there(aligner
 
 def test_the_sample_clip_s_face_is_followed(aligner, root):
     clip = root / "napari_red" / "sample" / "talking_face.mp4"
-    if not clip.is_file():
-        pytest.skip("no sample clip here")
     with open_video(clip) as video:
         frames = list(aligner.run(video, stop=15))
     assert all(f.boxes[0] is not None for f in frames)
