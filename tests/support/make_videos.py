@@ -9,8 +9,11 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pytest
 
+from trainer.data.video import VideoError, open_video
 from trainer.data.video_index import scan
+from trainer.errors import RedError
 
 HEIGHT, WIDTH = 96, 160
 _BLOCK = 16
@@ -137,3 +140,36 @@ def decode_in_order(path: Path) -> Iterator[np.ndarray]:
         file.streams.video[0].thread_type = "NONE"
         for frame in file.decode(video=0):
             yield frame.to_ndarray(format="rgb24")
+
+
+UNEVEN = [int(t) for t in np.cumsum(np.random.default_rng(1).integers(5, 900, 40))]
+
+KINDS = {
+    "constant.mp4": {"b_frames": 2, "options": B_FRAMES},
+    "variable.mp4": {"b_frames": 2, "options": B_FRAMES, "times": UNEVEN},
+    "late_start.mp4": {"times": [t + 60_000 for t in UNEVEN]},
+    "fragments.mp4": {"b_frames": 2, "container_options": {"movflags": "frag_keyframe"}},
+    "mpeg1.mpg": {"codec": "mpeg1video", "container": "mpeg"},
+    "mpeg1_b.mpg": {"codec": "mpeg1video", "container": "mpeg", "b_frames": 2},
+    "mpeg2_b.mpg": {"codec": "mpeg2video", "container": "mpeg", "b_frames": 2},
+    "mpeg4_b.avi": {"codec": "mpeg4", "b_frames": 2},
+    "h264_b.avi": {"b_frames": 2, "options": B_FRAMES},
+    "mjpeg.avi": {"codec": "mjpeg", "pix_fmt": "yuvj420p"},
+    "open_gop.mkv": {"b_frames": 3, "options": OPEN_GOP},
+    "open_gop.ts": {"b_frames": 3, "options": OPEN_GOP},
+    "intra_refresh.mp4": {"options": INTRA_REFRESH},
+    "no_times.h264": {"b_frames": 2, "options": B_FRAMES},
+    "h265.mp4": {"codec": "libx265", "options": {"x265-params": "log-level=none"}},
+    "vp9.webm": {"codec": "libvpx-vp9", "options": {"lag-in-frames": "8"}},
+    "wmv.wmv": {"codec": "wmv2"},
+    "one_key.mkv": {"gop": 500},
+    "one_frame.mp4": {"n_frames": 1},
+}
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(VideoError) as caught:
+        open_video(path)
+    assert isinstance(caught.value, RedError)
+    assert path.name in str(caught.value)
+    return str(caught.value)

@@ -9,10 +9,8 @@ from skimage.data import astronaut
 
 from trainer.align_files import align_files
 from trainer.alignment import SequentialAligner
-from trainer.checkpoint import available_models, load_model
+from trainer.checkpoint import load_model
 from trainer.data.video import open_video
-
-pytestmark = pytest.mark.skipif("red-lite" not in available_models(), reason="no weights here")
 
 
 class PhotoVideo(FakeVideo):
