@@ -99,6 +99,8 @@ class TrainConfig:
     every_step : bool
         Whether each update trains all K steps (the paper) or one drawn step, the
         steps before it being run without gradient.
+    step_odds : tuple of float
+        How often step k is the one drawn (the last repeats), where not all learn.
     background_weight, expectation_weight, regression_weight : float
         Of the response map's background pixels; of the distance between the map's
         expectation and the landmark; of f_REG's loss.
@@ -125,6 +127,7 @@ class TrainConfig:
     max_gradient: float = 0.0
     variants: int = 10
     every_step: bool = True
+    step_odds: tuple[float, ...] = (0.5, 0.3, 0.2)
     background_weight: float = 0.1
     expectation_weight: float = 0.0
     regression_weight: float = 1.0
@@ -160,28 +163,31 @@ RED_PAPER = RedConfig("red-paper", NetworkConfig(temporal="replace"))
 
 RED_LITE = RedConfig(
     "red-lite",
-    NetworkConfig(width=0.25, temporal="add", regression_to_maps=False, regression_dropout=0.1),
+    NetworkConfig(width=0.5, temporal="add", regression_to_maps=False, regression_dropout=0.1),
     TrainConfig(
         stages=(
-            StageConfig(epochs=2.0, batch=24, learning_rate=2e-3),
-            StageConfig(epochs=1.1, batch=24, learning_rate=1.2e-3, identity_weight=0.1),
-            StageConfig(epochs=0.026, batch=5, learning_rate=3e-4, identity_weight=0.1),
+            StageConfig(epochs=0.4, batch=24, learning_rate=1.2e-3),
+            StageConfig(epochs=0.5, batch=24, learning_rate=1e-3, identity_weight=0.1),
+            StageConfig(epochs=0.02, batch=5, learning_rate=2e-4, identity_weight=0.1),
         ),
         optimizer="adamw",
         schedule="constant-linear",
         weight_decay=0.01,
-        average=0.998,
+        decay_part=0.6,
+        decay_floor=0.04,
+        average=0.995,
         max_gradient=5.0,
         every_step=False,
-        expectation_weight=0.1,
-        regression_weight=0.1,
+        step_odds=(0.75, 0.15, 0.1),
+        expectation_weight=1.0,
+        regression_weight=0.5,
         tracked_starts=0.3,
         off_face=0.08,
         strong_augmentation=True,
         clips_per_video=10,
     ),
 )
-"""The one that ships: a quarter of the width, for 30 frames a second on two CPU cores."""
+"""The one that ships: half of the width."""
 
 CONFIGS = {config.name: config for config in (RED_PAPER, RED_LITE)}
 

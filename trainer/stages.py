@@ -29,10 +29,6 @@ from trainer.models.rednet import RedNet, StepOutput
 from trainer.models.spatial import draw_squares, expected_positions
 from trainer.scheme import scheme_for
 
-STEP_ODDS = (0.5, 0.3, 0.2)
-"""How often each spatial step is the one that learns, when not all do."""
-
-
 @dataclass
 class Batch:
     """Crops that enter the network together: T frames of B faces, frame by frame.
@@ -129,7 +125,7 @@ def batch_loss(
     steps = model.config.steps
     parts: dict[str, float] = {}
     total = batch.images.new_zeros(())
-    learning = range(steps) if config.every_step else [_drawn_step(steps, rng)]
+    learning = range(steps) if config.every_step else [_drawn_step(steps, config.step_odds, rng)]
     points = batch.starts
     for k in range(learning[-1] + 1):
         learns = k in learning
@@ -154,9 +150,9 @@ def freeze_batch_norm(model: nn.Module) -> None:
             module.eval()
 
 
-def _drawn_step(steps: int, rng: torch.Generator) -> int:
-    odds = torch.tensor([STEP_ODDS[min(k, len(STEP_ODDS) - 1)] for k in range(steps)])
-    return int(torch.multinomial(odds, 1, generator=rng))
+def _drawn_step(steps: int, odds: tuple[float, ...], rng: torch.Generator) -> int:
+    drawn = torch.tensor([odds[min(k, len(odds) - 1)] for k in range(steps)])
+    return int(torch.multinomial(drawn, 1, generator=rng))
 
 
 def _map_loss(

@@ -15,12 +15,12 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from trainer import console
 from trainer.config import RED_LITE, RedConfig, config_for
-from trainer.data.clips import ClipSource, MovedStills
+from trainer.data.clips import ClipSource, MixedClips, MovedStills
 from trainer.data.faces import FaceSet, load_faces
 from trainer.data.stills import Still, StillsError, find_stills, read_names, split_by_group
+from trainer.data.video_faces import joined, load_video_faces
 from trainer.engine import Progress as UpdateProgress
 from trainer.engine import Trainer, TrainingData, TrainOptions, with_lengths
-from trainer.errors import RedError
 from trainer.models.rednet import RedNet
 from trainer.scheme import scheme_for
 
@@ -37,8 +37,11 @@ def train(
     videos: Annotated[
         list[Path] | None, typer.Option(help="Folder of annotated videos in 300-VW's layout.")
     ] = None,
+    video_stills: Annotated[
+        int, typer.Option(help="Frames of each video that stages 1 and 2 learn from too.", min=0)
+    ] = 0,
     clips_from_stills: Annotated[
-        bool, typer.Option(help="Stage 3 from clips made by moving stills, not from videos.")
+        bool, typer.Option(help="Stage 3 from clips made by moving stills; beside videos, both.")
     ] = False,
     stage: Annotated[
         list[int] | None, typer.Option(help="Only these stages (1, 2, 3).", min=1, max=3)
@@ -76,6 +79,8 @@ def train(
             "validation; give more stills"
         )
     faces = _load(kept, landmarks, "Reading training faces")
+    if videos and video_stills:
+        faces = joined(faces, _video_faces(videos, landmarks, video_stills))
     unique = list(dict.fromkeys(aside))
     validation = _load(unique, landmarks, "Reading validation faces") if unique else None
     target = resolve_device(device)
@@ -87,6 +92,7 @@ def train(
         "data": {
             "stills": [path.name for path in stills],
             "videos": [path.name for path in videos or []],
+            "video_stills": video_stills,
             "faces": len(faces.patches),
             "validation_faces": 0 if validation is None else len(validation.patches),
         },
@@ -138,6 +144,17 @@ def _load(stills: list[Still], landmarks: int, what: str) -> FaceSet:
         )
 
 
+def _video_faces(videos: list[Path], landmarks: int, per_video: int) -> FaceSet:
+    with _bar() as bar:
+        task = bar.add_task("Reading videos", total=None, note="")
+        return load_video_faces(
+            videos,
+            landmarks,
+            per_video,
+            on_progress=lambda n, of: bar.update(task, completed=n, total=of),
+        )
+
+
 def _clips(
     faces: FaceSet,
     videos: list[Path] | None,
@@ -147,30 +164,32 @@ def _clips(
     seed: int,
 ) -> ClipSource | None:
     train = config.train
-    if videos and from_stills:
-        raise RedError(
-            "--videos and --clips-from-stills exclude each other: real and made clips are "
-            "never mixed in one run; choose one"
+    sources: list[ClipSource] = []
+    if from_stills:
+        scheme = scheme_for(config.network.n_landmarks)
+        sources.append(
+            MovedStills(faces, scheme, train.clip_frames, train.clips_per_video, train.off_face)
         )
     if videos:
         from trainer.data.video_clips import VideoClips
 
         with _bar() as bar:
             task = bar.add_task("Cutting clips", total=None, note="")
-            return VideoClips(
-                videos,
-                config.network.n_landmarks,
-                train.clip_frames,
-                train.clips_per_video,
-                cache=out / "clips.npy",
-                people=faces.people,
-                seed=seed,
-                on_progress=lambda n, of: bar.update(task, completed=n, total=of),
+            sources.append(
+                VideoClips(
+                    videos,
+                    config.network.n_landmarks,
+                    train.clip_frames,
+                    train.clips_per_video,
+                    cache=out / "clips.npy",
+                    people=faces.people,
+                    seed=seed,
+                    on_progress=lambda n, of: bar.update(task, completed=n, total=of),
+                )
             )
-    if from_stills:
-        scheme = scheme_for(config.network.n_landmarks)
-        return MovedStills(faces, scheme, train.clip_frames, train.clips_per_video, train.off_face)
-    return None
+    if not sources:
+        return None
+    return sources[0] if len(sources) == 1 else MixedClips(sources, [1] * len(sources))
 
 
 def _initialiser(path: Path | None) -> Callable[[RedNet], None] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -154,3 +155,24 @@ def _pass_occluder(crops: Tensor, rng: torch.Generator) -> None:
         for t in range(frames):
             x, y = (start + (end - start) * t / max(frames - 1, 1)).round().int().tolist()
             crops[t, clip, :, max(y, 0) : max(y + side, 0), max(x, 0) : max(x + side, 0)] = colour
+
+
+class MixedClips:
+    """Batches drawn from several sources in turn, each as often as its weight says.
+
+    People are counted through all sources; ``kind`` names them all.
+    """
+
+    def __init__(self, sources: Sequence[ClipSource], weights: Sequence[int]) -> None:
+        self.sources = list(sources)
+        self.turns = [i for i, weight in enumerate(weights) for _ in range(weight)]
+        self.kind = " and ".join(source.kind for source in sources)
+        self.n_clips = sum(source.n_clips for source in sources)
+        self.people = list(sources[-1].people)
+
+    def draw(self, size: int, seed: int, number: int) -> ClipBatch:
+        """See :class:`ClipSource`."""
+        turn, passes = number % len(self.turns), number // len(self.turns)
+        source = self.turns[turn]
+        before = self.turns[:turn].count(source)
+        return self.sources[source].draw(size, seed, passes * self.turns.count(source) + before)

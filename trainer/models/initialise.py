@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from trainer.errors import RedError
 from trainer.models.encoder_decoder import ConvBlock
 from trainer.models.rednet import RedNet
+from trainer.models.widen import widened
 
 
 class InitialiseError(RedError):
@@ -103,11 +104,15 @@ def _copy_block(weights: dict[str, Tensor], number: int, block: ConvBlock) -> No
 def start_from(model: RedNet, parent: RedNet) -> None:
     """Start from another network's weights; f_CLS, whose people differ, starts afresh.
 
+    A narrower network is widened first, so that training goes on from its answers.
+
     Raises
     ------
     InitialiseError
         If the two networks' shapes differ elsewhere.
     """
+    if parent.config.width < model.config.width:
+        parent = widened(parent, model.config.width)
     own = model.state_dict()
     taken = {k: v for k, v in parent.state_dict().items() if not k.startswith("identity.")}
     wrong = [k for k, v in taken.items() if k not in own or own[k].shape != v.shape]
