@@ -64,7 +64,8 @@ class TrainOptions:
     """How one run is done, beside the configuration.
 
     ``stages`` are 1-based; ``initialise`` may put other starting weights into the fresh
-    network; ``validate_every`` and ``log_every`` count updates.
+    network; ``adapt`` may change each batch, with random numbers from the generator alone;
+    ``validate_every`` and ``log_every`` count updates.
     """
 
     seed: int = 0
@@ -72,6 +73,7 @@ class TrainOptions:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     precision: torch.dtype = torch.float32
     initialise: Callable[[RedNet], None] | None = None
+    adapt: Callable[[Batch, torch.Generator], Batch] | None = None
     validate_every: int = 500
     log_every: int = 20
     on_progress: Callable[[Progress], None] | None = None
@@ -193,6 +195,8 @@ class Trainer:
         rng = seeded(self.options.seed, stage, self.step)
         torch.manual_seed(int(torch.randint(2**31, (1,), generator=rng)))  # dropout
         batch = self._batch(stage, rng).to(self.device)
+        if self.options.adapt is not None:
+            batch = self.options.adapt(batch, rng)
         self.model.train()
         if stage == 3:
             freeze_batch_norm(self.model)
@@ -236,7 +240,9 @@ class Trainer:
         per_pass = self._batches(stage, 0, stage_config.batch)
         drawn = self._batches(stage, self.step // len(per_pass), stage_config.batch)
         chosen = drawn[self.step % len(per_pass) % len(drawn)]
-        return still_batch(self.data.faces, chosen, mean_start, train, rng)
+        return still_batch(
+            self.data.faces, chosen, mean_start, train, rng, stage_config.augmentation
+        )
 
     def _batches(self, stage: int, number: int, size: int) -> list[np.ndarray]:
         """The batches of one pass over the stills; the first and the current are kept."""

@@ -100,3 +100,76 @@ def bootstrap_interval(
         drawn.append(statistic(values[np.concatenate([members[c] for c in chosen])]))
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def accelerations(landmarks: np.ndarray, scale: np.ndarray | None = None) -> np.ndarray:
+    """How far each frame's landmarks leave the line from the frame before to the next.
+
+    Parameters
+    ----------
+    landmarks : (T, L, 2) xy in pixels of neighbouring frames, NaN where there is no face
+    scale : (T,) in pixels, what to divide by; the landmarks' own interocular distance if None
+
+    Returns
+    -------
+    (T - 2,) mean over the landmarks of ``|x[t-1] - 2 x[t] + x[t+1]| / scale[t]`` in per
+    cent, NaN unless all three frames have a face
+    """
+    if len(landmarks) < 3:
+        return np.empty(0)
+    points = np.asarray(landmarks, np.float64)
+    size = interocular(points) if scale is None else np.asarray(scale, np.float64)
+    second = points[:-2] - 2 * points[1:-1] + points[2:]
+    return 100 * np.linalg.norm(second, axis=-1).mean(axis=-1) / size[1:-1]
+
+
+def jitter(landmarks: np.ndarray, scale: np.ndarray | None = None) -> float:
+    """Jitter of one clip: the mean of :func:`accelerations` over its frames, in per cent.
+
+    Frame-to-frame acceleration over interocular distance: 0 for landmarks at rest or moving
+    at one speed, NaN if no three neighbouring frames have a face. A face's own movement counts
+    too; of a clip with truth, ``jitter(predicted - truth, interocular(truth))`` is without it.
+    """
+    values = accelerations(landmarks, scale)
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def lag(predicted: np.ndarray, truth: np.ndarray, most: int = 6) -> float:
+    """By how many frames a predicted trajectory is late, to a part of a frame.
+
+    The delay at which the velocities of the two agree best: their cross-correlation, summed
+    over landmarks and both axes, at whole delays from ``-most`` to ``most``, and the top of
+    the parabola through the best one and its neighbours. Velocities, because a steady drift
+    correlates with itself at any delay, and because a constant error mustn't count.
+
+    Parameters
+    ----------
+    predicted, truth : (T, L, 2) xy of neighbouring frames, NaN where there is no face
+    most : longest delay looked for, frames
+
+    Returns
+    -------
+    Frames, above 0 when the prediction comes late; NaN if the clip is too short, nothing
+    moves, or the best delay is at the end of the range
+    """
+    moved = np.diff(np.asarray(predicted, np.float64), axis=0)
+    true = np.diff(np.asarray(truth, np.float64), axis=0)
+    if len(moved) < 3 * most:
+        return float("nan")
+    middle = slice(most, len(moved) - most)
+    here = moved[middle]
+    curve = []
+    for delay in range(-most, most + 1):
+        there = true[most - delay : len(true) - most - delay]
+        both = np.isfinite(here) & np.isfinite(there)
+        a, b = here[both], there[both]
+        power = np.sqrt((a**2).sum() * (b**2).sum())
+        curve.append((a * b).sum() / power if power > 0 else np.nan)
+    if not np.isfinite(curve).all():
+        return float("nan")
+    top = int(np.argmax(curve))
+    if top in (0, 2 * most):
+        return float("nan")
+    before, at, after = curve[top - 1 : top + 2]
+    return top - most + 0.5 * (before - after) / (before - 2 * at + after)

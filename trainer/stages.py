@@ -29,6 +29,7 @@ from trainer.models.rednet import RedNet, StepOutput
 from trainer.models.spatial import draw_squares, expected_positions
 from trainer.scheme import scheme_for
 
+
 @dataclass
 class Batch:
     """Crops that enter the network together: T frames of B faces, frame by frame.
@@ -65,12 +66,15 @@ def still_batch(
     mean_start: Tensor,
     config: TrainConfig,
     rng: torch.Generator,
+    augmentation: float = 1.0,
 ) -> Batch:
     """Augmented stills; a part of them starts as if tracked, the rest from the mean shape."""
     scheme = scheme_for(faces.landmarks.shape[1])
     n = len(chosen)
-    draw = strong_placement if config.strong_augmentation else paper_placement
-    placement = draw(rng, n)
+    if config.strong_augmentation:
+        placement = strong_placement(rng, n, augmentation)
+    else:
+        placement = paper_placement(rng, n)
     off = torch.rand(n, generator=rng) < config.off_face
     crops, landmarks = place(
         torch.from_numpy(faces.patches[chosen]),
@@ -80,7 +84,7 @@ def still_batch(
     )
     landmarks[off] = torch.nan
     if config.strong_augmentation:
-        crops = degrade(crops, rng)
+        crops = degrade(crops, rng, augmentation)
     tracked = (torch.rand(n, generator=rng) < config.tracked_starts) & ~off
     starts = torch.where(tracked[:, None, None], perturb(landmarks, rng), mean_start)
     identities = torch.from_numpy(faces.identities[chosen])

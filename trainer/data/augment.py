@@ -63,12 +63,15 @@ def paper_placement(rng: torch.Generator, n: int) -> Placement:
     )
 
 
-def strong_placement(rng: torch.Generator, n: int) -> Placement:
-    """What detectors' boxes and tilted heads ask for: more rotation, normal shift and scale."""
+def strong_placement(rng: torch.Generator, n: int, amount: float = 1.0) -> Placement:
+    """What detectors' boxes and tilted heads ask for: more rotation, normal shift and scale.
+
+    ``amount`` scales all three.
+    """
     return Placement(
-        angle=normal(rng, math.radians(13), n),
-        scale=normal(rng, 0.08, n).exp(),
-        shift=normal(rng, 4.5, n, 2),
+        angle=normal(rng, math.radians(13) * amount, n),
+        scale=normal(rng, 0.08 * amount, n).exp(),
+        shift=normal(rng, 4.5 * amount, n, 2),
         flip=torch.rand(n, generator=rng) < 0.5,
     )
 
@@ -120,26 +123,29 @@ def place(
     return crops, torch.where(placement.flip[:, None, None], mirrored, moved)
 
 
-def degrade(crops: Tensor, rng: torch.Generator) -> Tensor:
+def degrade(crops: Tensor, rng: torch.Generator, amount: float = 1.0) -> Tensor:
     """Light, colour, sharpness, noise and occluders, each on some of the crops.
 
-    ``crops`` is (B, 3, S, S) float32 0 … 255; returns the same shape and range.
+    ``crops`` is (B, 3, S, S) float32 0 … 255; returns the same shape and range. ``amount``
+    scales how much light and colour change, and how often the rest happens.
     """
     n, _, size, _ = crops.shape
-    contrast = uniform(rng, 0.6, 1.4, n, 1, 1, 1)
-    light = uniform(rng, -35, 35, n, 1, 1, 1)
-    tint = uniform(rng, 0.88, 1.12, n, 3, 1, 1)
+    contrast = uniform(rng, 1 - 0.4 * amount, 1 + 0.4 * amount, n, 1, 1, 1)
+    light = uniform(rng, -35 * amount, 35 * amount, n, 1, 1, 1)
+    tint = uniform(rng, 1 - 0.12 * amount, 1 + 0.12 * amount, n, 3, 1, 1)
     mean = crops.mean(dim=(1, 2, 3), keepdim=True)
     out = ((crops - mean) * contrast + mean + light) * tint
-    grey = torch.rand(n, 1, 1, 1, generator=rng) < 0.15
+    grey = torch.rand(n, 1, 1, 1, generator=rng) < 0.15 * amount
     out = torch.where(grey, out.mean(dim=1, keepdim=True), out)
-    for i in (torch.rand(n, generator=rng) < 0.3).nonzero()[:, 0]:
+    for i in (torch.rand(n, generator=rng) < 0.3 * amount).nonzero()[:, 0]:
         small = int(uniform(rng, 0.22, 0.7, 1) * size)
         shrunk = F.interpolate(out[i : i + 1], size=small, mode="area")
         out[i] = F.interpolate(shrunk, size=size, mode="bilinear", align_corners=False)[0]
-    noisy = (torch.rand(n, 1, 1, 1, generator=rng) < 0.25) * uniform(rng, 2, 14, n, 1, 1, 1)
+    noisy = (torch.rand(n, 1, 1, 1, generator=rng) < 0.25 * amount) * uniform(
+        rng, 2, 14, n, 1, 1, 1
+    )
     out = out + torch.randn(crops.shape, generator=rng) * noisy
-    for i in (torch.rand(n, generator=rng) < 0.25).nonzero()[:, 0]:
+    for i in (torch.rand(n, generator=rng) < 0.25 * amount).nonzero()[:, 0]:
         occlude(out[i], rng, crops[int(torch.randint(n, (1,), generator=rng))])
     return out.clamp_(0, 255)
 

@@ -35,8 +35,6 @@ class VideoClips:
         If no video has ``frames`` annotated frames in a row.
     """
 
-    kind = "video"
-
     def __init__(
         self,
         folders: Sequence[str | Path],
@@ -51,6 +49,8 @@ class VideoClips:
     ) -> None:
         self.scheme = scheme_for(n_landmarks)
         videos = [video for folder in folders for video in find_annotated_videos(folder)]
+        kinds = {"talking heads" if video.rendered else "video" for video in videos}
+        self.kind = " and ".join(sorted(kinds))
         rng = np.random.default_rng(seed)
         chosen = [(video, _chosen(video.runs(frames), per_video, rng)) for video in videos]
         self.n_clips = sum(len(starts) for _, starts in chosen)

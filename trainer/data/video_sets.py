@@ -20,6 +20,10 @@ from trainer.data.video import open_video
 from trainer.errors import RedError
 
 
+TRUTH_FILE = "truth.npz"
+"""What a rendered video has beside its annotations: all that is known of it exactly."""
+
+
 class VideoSetError(RedError):
     """A folder of annotated videos that can't be used."""
 
@@ -37,6 +41,13 @@ class AnnotatedVideo:
     annotations: dict[int, Path]
     video: Path | None
     pictures: dict[int, Path]
+
+    @property
+    def rendered(self) -> bool:
+        """Whether it was made by ``python -m trainer heads`` and not filmed."""
+        return any(
+            (path.parent.parent / TRUTH_FILE).is_file() for path in self.annotations.values()
+        )
 
     def runs(self, length: int) -> list[int]:
         """First frames of all stretches of ``length`` annotated frames without a gap."""

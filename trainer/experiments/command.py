@@ -1,0 +1,19 @@
+"""``python -m trainer experiments …``: one command for each of the paper's claims."""
+
+from __future__ import annotations
+
+import typer
+
+from trainer.console import ToldGroup
+from trainer.experiments.peers import peers
+from trainer.experiments.speed import speed
+
+app = typer.Typer(
+    cls=ToldGroup,
+    help="Test the paper's claims; each command writes its table and plot into docs/results.md.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+app.command()(peers)
+app.command()(speed)
