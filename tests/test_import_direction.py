@@ -16,12 +16,30 @@ MOST_LINES = 400
 # trainer's floors, lowest first. A module imports from its own floor and those below;
 # a new module is added to the floor it belongs to, a folder stands for all that is in it.
 FLOORS = (
-    {"trainer", "errors", "scheme", "geometry", "config", "ahead", "palette"},
-    {"models", "data", "losses", "metrics", "mtcnn", "tracking"},
+    {"trainer", "errors", "scheme", "geometry", "config", "ahead", "palette", "face_3d", "pose"},
+    {"models", "data", "losses", "metrics", "mtcnn", "tracking", "condition"},
     {"checkpoint", "console", "curves", "detection", "devices", "step_pictures", "validation"},
     {"stages", "engine", "alignment", "tracker"},
-    {"align_files", "annotation_folder", "evaluate", "experiments", "finetune", "benchmark"},
-    {"cli", "__main__", "align_command", "benchmark_command", "evaluate_command", "train_command"},
+    {
+        "align_files",
+        "annotation_folder",
+        "calibration",
+        "calibration_data",
+        "evaluate",
+        "experiments",
+        "finetune",
+        "peers",
+        "benchmark",
+    },
+    {
+        "cli",
+        "__main__",
+        "align_command",
+        "benchmark_command",
+        "calibrate_command",
+        "evaluate_command",
+        "train_command",
+    },
 )
 WINDOW = {
     "napari",

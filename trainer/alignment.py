@@ -22,6 +22,7 @@ from trainer.devices import Runner, resolve_device, torch_threads
 from trainer.errors import RedError
 from trainer.geometry import FaceBox
 from trainer.scheme import scheme_for
+from trainer.steady import steadied
 from trainer.tracker import FaceNetwork, FaceTracker
 from trainer.tracking import RULES, FaceResult, Judge, TrackingRules, distance
 
@@ -45,11 +46,13 @@ class AlignedFrame:
     ----------
     frame : 0-based number in the video
     landmarks : (F, L, 2) float32, xy in video pixels, NaN where there is no face
-    confidence : (F, L) float32, 0 to 1, NaN where there is no face; 1 where corrected
+    confidence : (F, L) float32, 0 to 1: how likely the landmark is within 5 % of the
+        interocular distance; NaN where there is no face, 1 where corrected
     boxes : around each face's landmarks, None where there is no face
     seconds : this frame's share of "decode", "detect" and "network"; decoding runs beside
         the other two
-    notes : what happened, in words: a face lost or found, an unreadable frame
+    notes : what happened, in words: a face lost, found, turned away or hidden, an
+        unreadable frame
     """
 
     frame: int
@@ -99,6 +102,7 @@ class SequentialAligner:
         self.detector = detector or default_detector()
         self.n_landmarks = int(loaded.model.mean_shape.shape[0])
         self.scheme = scheme_for(self.n_landmarks)
+        self.rules = rules
         self.judge = Judge(rules, loaded.model.mean_shape.cpu().numpy(), self.scheme.eye_corners)
         with torch_threads(threads):
             self.runner = Runner(loaded.model, self.device)
@@ -145,8 +149,9 @@ class SequentialAligner:
             If the video turns out to be unreadable.
         """
         run = _Run(self, video, faces, boxes, corrections or {}, initial)
+        aligned = run.frames(start, video.n_frames if stop is None else stop)
         with torch_threads(self.threads):
-            yield from run.frames(start, video.n_frames if stop is None else stop)
+            yield from steadied(aligned, frozenset(corrections or ()), self.rules.tremble)
 
 
 class _Run:

@@ -15,10 +15,13 @@ from torch import Tensor
 
 from trainer.config import network_from_dict, to_dict
 from trainer.errors import RedError
+from trainer.models.confidence import EVIDENCE, Confidence
 from trainer.models.rednet import RedNet
 
 FORMAT = "napari-red model 1"
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
+_CONFIDENCE = "confidence."
+_CALIBRATION = (f"{_CONFIDENCE}slopes", f"{_CONFIDENCE}levels")
 
 
 class ModelError(RedError):
@@ -92,7 +95,8 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def save_model(path: str | Path, model: RedNet, info: dict[str, Any] | None = None) -> None:
     """Write a model file. ``info`` (JSON values) says how the model came to be.
 
-    Weights are stored as float16, batch-norm statistics and the mean shape as float32.
+    Weights are stored as float16, batch-norm statistics, the mean shape and the numbers of
+    the confidence, where it is calibrated, as float32.
     """
     tensors = {}
     for name, tensor in model.state_dict().items():
@@ -100,6 +104,9 @@ def save_model(path: str | Path, model: RedNet, info: dict[str, Any] | None = No
             continue
         exact = name.endswith(("running_mean", "running_var")) or name == "mean_shape"
         tensors[name] = tensor.float() if exact else tensor.half()
+    if model.confidence is not None:
+        for name, tensor in model.confidence.named_buffers():
+            tensors[f"{_CONFIDENCE}{name}"] = tensor.float()
     save_tensors(path, tensors, {**(info or {}), "network": to_dict(model.config)})
 
 
@@ -134,6 +141,7 @@ def load_model(
             "choose another model"
         )
     model = RedNet(config)
+    calibration = {name: tensors.pop(name) for name in list(tensors) if name in _CALIBRATION}
     expected = model.state_dict()
     for name, tensor in expected.items():
         if name.endswith("num_batches_tracked"):
@@ -153,9 +161,23 @@ def load_model(
     model.load_state_dict(
         {name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()}
     )
+    model.confidence = _confidence(path, calibration, config.n_landmarks)
     model.eval().requires_grad_(False)
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return LoadedModel(model, info, path.stem)
+
+
+def _confidence(path: Path, calibration: dict[str, Tensor], n_landmarks: int) -> Confidence | None:
+    """What a file says of confidence; None where it was never calibrated."""
+    if not calibration:
+        return None
+    shapes = [tuple(calibration[name].shape) for name in _CALIBRATION if name in calibration]
+    if shapes != [(len(EVIDENCE),), (n_landmarks,)]:
+        raise ModelError(
+            f"{path}: its confidence was calibrated by another version; calibrate the model it "
+            "was made from again, or update napari-red"
+        )
+    return Confidence(*(calibration[name] for name in _CALIBRATION))
 
 
 def _find(name_or_path: str | Path) -> Path:

@@ -1,4 +1,4 @@
-"""``python -m trainer``: train, evaluate, align, benchmark."""
+"""``python -m trainer``: train, evaluate, calibrate, align, benchmark."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import typer
 
 from trainer.align_command import align
 from trainer.benchmark_command import benchmark
+from trainer.calibrate_command import calibrate
 from trainer.console import ToldGroup
 from trainer.evaluate_command import evaluate
+from trainer.experiments.command import app as experiments
+from trainer.heads_command import heads
+from trainer.peers.command import peers
 from trainer.train_command import train
 
 app = typer.Typer(
@@ -18,5 +22,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
-for command in (train, evaluate, align, benchmark):
+for command in (train, evaluate, calibrate, align, benchmark):
     app.command()(command)
+app.add_typer(experiments, name="experiments")
+app.command()(peers)
+app.command()(heads)

@@ -43,6 +43,10 @@ class NetworkConfig:
         That of f_REG where it differs.
     combine : float
         Weight of f_REG in the final landmarks; the response maps have the rest.
+    tracked_steps : int or None
+        Spatial steps of a frame that starts from the one before; None is K.
+    mirrored : bool
+        Whether a face's mirror picture is aligned too and the two answers averaged.
     """
 
     n_landmarks: int = 68
@@ -56,6 +60,8 @@ class NetworkConfig:
     dropout: float = 0.4
     regression_dropout: float | None = None
     combine: float = 0.0
+    tracked_steps: int | None = None
+    mirrored: bool = False
 
     def channels(self, paper: int) -> int:
         """The number of channels at this width for ``paper`` channels at width 1."""
@@ -69,12 +75,17 @@ class NetworkConfig:
 
 @dataclass(frozen=True)
 class StageConfig:
-    """One of the three training stages (paper, section 4.2)."""
+    """One of the three training stages (paper, section 4.2).
+
+    ``augmentation`` says how strong the strong augmentation of stills is: 1 is wider than
+    what the network meets, 0.6 about as wide as a detector's errors.
+    """
 
     epochs: float
     batch: int
     learning_rate: float
     identity_weight: float = 0.0
+    augmentation: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -167,7 +178,9 @@ RED_LITE = RedConfig(
     TrainConfig(
         stages=(
             StageConfig(epochs=0.4, batch=24, learning_rate=1.2e-3),
-            StageConfig(epochs=0.5, batch=24, learning_rate=1e-3, identity_weight=0.1),
+            StageConfig(
+                epochs=0.5, batch=24, learning_rate=1e-3, identity_weight=0.1, augmentation=0.6
+            ),
             StageConfig(epochs=0.02, batch=5, learning_rate=2e-4, identity_weight=0.1),
         ),
         optimizer="adamw",

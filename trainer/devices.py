@@ -98,13 +98,22 @@ class Runner:
             precision = precision or choose_precision(model, device)
         self.model = model
         self.precision = precision or "fp32"
+        config = getattr(model, "config", None)
+        self.tracked_steps: int | None = config.tracked_steps if config is not None else None
 
-    def align(self, images: Tensor, start: Tensor | None, state: Any) -> Any:
-        """``model.align`` in the chosen precision; all tensors on :attr:`device`."""
+    def align(
+        self, images: Tensor, start: Tensor | None, state: Any, *, tracked: bool = False
+    ) -> Any:
+        """``model.align`` in the chosen precision; all tensors on :attr:`device`.
+
+        A ``tracked`` face, which starts from the frame before, gets the spatial steps
+        configured for that.
+        """
         with torch.autocast(
             self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"
         ):
-            return self.model.align(images, start, state=state)
+            steps = self.tracked_steps if tracked else None
+            return self.model.align(images, start, state=state, steps=steps)
 
 
 def folded(model: nn.Module) -> nn.Module:

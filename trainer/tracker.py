@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from trainer.condition import Conditions
 from trainer.detection import DetectedFace, FaceDetector, FaceJudge, box_of_landmarks
 from trainer.devices import Runner
 from trainer.geometry import CropTransform, FaceBox
@@ -48,8 +50,9 @@ class FaceNetwork:
             )
             for box in boxes
         ]
-        first = self._align(image, crops, None, [None] * len(boxes))
-        return self.follow(image, [face.landmarks for face in first], [None] * len(boxes))
+        fresh = [None] * len(boxes)
+        first = [face.landmarks for face in self._align(image, crops, None, fresh)]
+        return self._align(image, self._crops(first), first, fresh)
 
     def follow(
         self, image: np.ndarray, landmarks: list[np.ndarray], states: list[Any]
@@ -62,8 +65,10 @@ class FaceNetwork:
         landmarks : of each face, (L, 2) xy in image pixels, all finite
         states : of each face, batch of one; None is the start of a video
         """
-        crops = [upright_crop(points, self.scheme.eye_corners) for points in landmarks]
-        return self._align(image, crops, landmarks, states)
+        return self._align(image, self._crops(landmarks), landmarks, states, tracked=True)
+
+    def _crops(self, landmarks: list[np.ndarray]) -> list[CropTransform]:
+        return [upright_crop(points, self.scheme.eye_corners) for points in landmarks]
 
     def _align(
         self,
@@ -71,6 +76,8 @@ class FaceNetwork:
         crops: list[CropTransform],
         landmarks: list[np.ndarray] | None,
         states: list[Any],
+        *,
+        tracked: bool = False,
     ) -> list[FaceResult]:
         if not crops:
             return []
@@ -83,14 +90,16 @@ class FaceNetwork:
             start = torch.from_numpy(np.stack(placed)).to(device)
         known = [state for state in states if state is not None]
         state = join_states(known) if known and len(known) == len(states) else None
-        out = self.runner.align(pictures, start, state)
+        out = self.runner.align(pictures, start, state, tracked=tracked)
         points = out.landmarks.float().cpu().numpy()
         confidence = out.confidence.float().cpu().numpy()
+        support = out.support.float().mean(dim=1).tolist()
         identity = out.identity.float().cpu().numpy()
         results = [
             FaceResult(
                 crop.invert(points[i]),
                 confidence[i],
+                support[i],
                 out.state.select([i]) if out.state is not None else None,
                 identity[i],
             )
@@ -125,6 +134,7 @@ class FaceTracker:
         self.doubtful: dict[int, int] = {}
         self.last_search = -1
         self.seconds = 0.0
+        self.conditions = Conditions()
         self._next_search = 0
         self._wait = 1
 
@@ -170,7 +180,8 @@ class FaceTracker:
         if self.searching and frame >= self._next_search:
             self._search(image, frame)
             notes.extend(f"face {slot + 1} found" for slot in self.found)
-        return notes
+        faces = {slot: track.result for slot, track in self.tracks.items()}
+        return notes + self.conditions.notes(faces, image.shape)
 
     def pin(self, image: np.ndarray, frame: int, slot: int, landmarks: np.ndarray) -> None:
         """(Re-)start a track at landmarks known for certain; NaN rows are filled in."""
@@ -187,15 +198,14 @@ class FaceTracker:
         (result,) = self.network.follow(image, [full], [None])
         # The network only wakes its memory here; where the face is has been told.
         result.landmarks = full
-        result.confidence = np.ones_like(result.confidence)
+        result.confidence, result.support = np.ones_like(result.confidence), 1.0
         self._told(image, frame, slot, result)
 
     def trace(
         self, from_track: Track, frames: Iterable[tuple[int, np.ndarray]]
     ) -> Iterator[tuple[int, FaceResult]]:
         """Follow one face on its own through ``frames``, in any direction, until it is lost."""
-        result = from_track.result
-        start = FaceResult(result.landmarks, result.confidence, None, result.identity)
+        start = replace(from_track.result, state=None)
         track = Track(start, 0, judged=from_track.judged)
         for count, (number, image) in enumerate(frames):
             (after,) = self.network.follow(image, [track.result.landmarks], [track.result.state])
@@ -249,7 +259,7 @@ class FaceTracker:
     def _is_due(self, track: Track, age: int) -> bool:
         """Whether the detector should look if there is still a face."""
         rules = self.judge.rules
-        unsure = float(track.result.confidence.mean()) < rules.sure_confidence
+        unsure = track.result.support < rules.sure_support
         return track.judged and (track.doubts > 0 or unsure or age % rules.check_every == 0)
 
     def _is_face(self, image: np.ndarray, results: list[FaceResult]) -> list[bool]:
@@ -259,8 +269,7 @@ class FaceTracker:
     def _new_faces(self, image: np.ndarray, results: list[FaceResult]) -> list[bool]:
         rules = self.judge.rules
         return [
-            bool(p >= rules.new_face_probability)
-            and float(result.confidence.mean()) >= rules.new_confidence
+            bool(p >= rules.new_face_probability) and result.support >= rules.new_support
             for p, result in zip(self._probability(image, results), results, strict=True)
         ]
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from trainer.geometry import CropTransform, FaceBox, roll_angle
+from trainer.steady import TREMBLE
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,12 @@ class TrackingRules:
 
     Attributes
     ----------
-    min_confidence : float
-        Mean confidence of the landmarks. A network finds a face in anything, so this
+    min_support : float
+        Mean support of the landmarks in the picture. A network finds a face in anything, so this
         catches only the worst: 1 % of real faces have less than 0.95, half of the places
         without a face more than 0.8.
-    sure_confidence : float
-        Below this mean confidence the detector looks at once.
+    sure_support : float
+        Below this mean support the detector looks at once.
     max_residual : float
         Root mean square distance from the mean shape, moved, turned and scaled onto it.
     aspect : (float, float)
@@ -45,7 +46,7 @@ class TrackingRules:
         What the detector must give that look, at least once in two. Where landmarks were
         right all of 100 faces had 0.99 or more, where there was no face 95 % of 260 places
         had 0.28 or less.
-    new_confidence, new_face_probability : float
+    new_support, new_face_probability : float
         What a face that the detector found needs of both, so that it is followed at all.
     same_face : float
         Two tracks whose landmarks are nearer than this, on average, are on one face.
@@ -53,10 +54,13 @@ class TrackingRules:
         A detected box whose middle is nearer than this to a followed face is that face.
     longest_wait : int
         Most frames between two searches for a face that isn't there.
+    tremble : float
+        How strongly landmarks are steadied, see :mod:`trainer.steady`; 0 leaves them as the
+        network gives them.
     """
 
-    min_confidence: float = 0.4
-    sure_confidence: float = 0.94
+    min_support: float = 0.4
+    sure_support: float = 0.94
     max_residual: float = 0.22
     aspect: tuple[float, float] = (0.5, 2.0)
     eye_distance: tuple[float, float] = (0.2, 1.0)
@@ -65,11 +69,12 @@ class TrackingRules:
     max_growth: float = 1.6
     check_every: int = 3
     min_face_probability: float = 0.5
-    new_confidence: float = 0.5
+    new_support: float = 0.5
     new_face_probability: float = 0.9
     same_face: float = 0.3
     taken: float = 0.5
     longest_wait: int = 8
+    tremble: float = TREMBLE
 
 
 RULES = TrackingRules()
@@ -84,13 +89,15 @@ class FaceResult:
     Attributes
     ----------
     landmarks : (L, 2) float32, xy in video pixels
-    confidence : (L,) float32, 0 to 1
+    confidence : (L,) float32, 0 to 1: how likely each landmark is right
+    support : 0 to 1, mean of what the picture holds for each landmark: whether it is a face
     state : the LSTM's memory after this frame, batch of one, or None
     identity : (256,) float32 embedding
     """
 
     landmarks: np.ndarray
     confidence: np.ndarray
+    support: float
     state: Any
     identity: np.ndarray
 
@@ -209,9 +216,8 @@ class Judge:
         rules, points = self.rules, result.landmarks
         if not np.isfinite(points).all():
             return "no landmarks"
-        confidence = float(result.confidence.mean())
-        if confidence < rules.min_confidence:
-            return f"low confidence ({confidence:.2f})"
+        if result.support < rules.min_support:
+            return f"low confidence ({result.support:.2f})"
         height, width = image_shape[:2]
         inside = ((points >= -0.5) & (points < (width - 0.5, height - 0.5))).all(axis=1).mean()
         if inside < rules.min_inside:
@@ -261,7 +267,7 @@ def impostors(tracks: dict[int, Track], rules: TrackingRules) -> dict[int, int]:
             a, b = tracks[first], tracks[second]
             if distance(a.result.landmarks, b.result.landmarks) >= rules.same_face:
                 continue
-            doubt = [t.detour() - float(t.result.confidence.mean()) for t in (a, b)]
+            doubt = [t.detour() - t.result.support for t in (a, b)]
             if doubt[1] >= doubt[0]:
                 gone[second] = first
             else:

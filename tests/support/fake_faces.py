@@ -156,6 +156,8 @@ class FakeNetwork:
             per_step=points[None],
             regression=points,
             confidence=torch.from_numpy(np.stack(confidence).astype(np.float32)),
+            support=torch.from_numpy(np.stack(confidence).astype(np.float32)),
+            evidence=torch.zeros(len(crops), 68, 0),
             state=TemporalState(seen + 1, seen + 1),
             identity=torch.from_numpy(np.stack(identity).astype(np.float32)),
         )

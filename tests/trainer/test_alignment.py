@@ -314,16 +314,16 @@ class Dreamer(FakeNetwork):
 
     def align(self, images, start=None, *, state=None, steps=None):
         out = super().align(images, start, state=state)
-        out.confidence[:] = self.confidence
+        out.support[:] = self.support
         return out
 
-    confidence = 0.97
+    support = 0.97
 
 
-def dream(scenes, confidence=0.97, **options):
+def dream(scenes, support=0.97, **options):
     loaded = fake_loaded()
     loaded.model = Dreamer()
-    loaded.model.confidence = confidence
+    loaded.model.support = support
     aligner = SequentialAligner(loaded, detector=JudgingDetector(), device="cpu")
     return list(aligner.run(FakeVideo(scenes), **options))
 
@@ -340,14 +340,14 @@ def test_a_face_the_network_only_dreams_of_is_taken_back_to_where_it_was_seen_la
 
 
 def test_an_unsure_network_makes_the_detector_look_in_every_frame():
-    frames = dream([*moving(8, dx=0), *[[]] * 20], confidence=0.9)
+    frames = dream([*moving(8, dx=0), *[[]] * 20], support=0.9)
     assert [f.boxes[0] is not None for f in frames] == [True] * 8 + [False] * 20
 
 
 def test_one_doubtful_look_loses_nothing():
     scenes = moving(20, dx=0)
     scenes[7] = []
-    frames = dream(scenes, confidence=0.9)
+    frames = dream(scenes, support=0.9)
     assert all(f.boxes[0] is not None for f in frames)
 
 
@@ -358,5 +358,5 @@ def test_a_face_that_only_a_person_sees_is_followed_all_the_same():
 
 
 def test_what_the_detector_finds_and_the_network_doubts_is_not_followed():
-    frames = dream(moving(10), confidence=0.45)
+    frames = dream(moving(10), support=0.45)
     assert all(f.boxes[0] is None for f in frames)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -82,12 +83,22 @@ def test_bfloat16_gives_float32_landmarks_near_those_of_float32(net, images):
 
 def test_a_runner_passes_on_what_is_no_network():
     class Fake:
-        def align(self, images, start, state=None):
-            return images, start, state
+        def align(self, images, start, state=None, steps=None):
+            return images, start, state, steps
 
     runner = Runner(Fake(), torch.device("cpu"))
     assert runner.precision == "fp32"
-    assert runner.align("images", "start", "state") == ("images", "start", "state")
+    for tracked in (False, True):
+        passed_on = runner.align("images", "start", "state", tracked=tracked)
+        assert passed_on == ("images", "start", "state", None)
+
+
+@pytest.mark.parametrize(("tracked_steps", "expected"), [(None, 3), (1, 1), (2, 2)])
+def test_a_tracked_face_gets_the_steps_configured_for_that(images, tracked_steps, expected):
+    network = replace(config_for("red-lite").network, width=0.0625, tracked_steps=tracked_steps)
+    runner = Runner(RedNet(network), torch.device("cpu"), "fp32")
+    assert len(runner.align(images, None, None).per_step) == 3
+    assert len(runner.align(images, None, None, tracked=True).per_step) == expected
 
 
 def test_the_faster_precision_is_taken_and_remembered(net, tmp_path, monkeypatch):

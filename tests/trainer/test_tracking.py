@@ -31,6 +31,7 @@ def face(x=160.0, y=120.0, side=60.0, confidence=0.9, identity=(1.0, 0.0)) -> Fa
     return FaceResult(
         landmarks_at(x, y, side),
         np.full(68, confidence, np.float32),
+        confidence,
         None,
         np.array(identity, np.float32),
     )

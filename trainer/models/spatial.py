@@ -95,7 +95,7 @@ def cluster_centres(response: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _SquaredMoments(torch.autograd.Function):
-    """Sums of p², p²·x, p²·y over the pixels of soft-maxed maps, in float32.
+    """Sums of p² times each column of a basis over the pixels of soft-maxed maps, in float32.
 
     Written by hand because the graph of the plain expression keeps three copies of the
     largest tensor of the network; here the backward pass is one product per image.
@@ -103,7 +103,7 @@ class _SquaredMoments(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, basis: Tensor) -> Tensor:
-        """(B, P, C) maps and a (P, 3) float32 basis (1, x, y) to (B, C, 3)."""
+        """(B, P, C) maps and a (P, N) float32 basis to (B, C, N)."""
         ctx.save_for_backward(maps, basis)
         return torch.stack([one.to(torch.float32, copy=True).square_().T @ basis for one in maps])
 
@@ -133,16 +133,39 @@ def expected_positions(probability: Tensor) -> tuple[Tensor, Tensor]:
     mass : (B, L) float32 tensor, sum of the squared probabilities: the support of each
         landmark in the picture, about 49 for a perfect 7-pixel square
     """
+    positions, mass, _ = _moments(probability, squares=False)
+    return positions, mass
+
+
+def response_moments(probability: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """:func:`expected_positions`, and how far the response is spread around them.
+
+    Returns
+    -------
+    positions, mass : of :func:`expected_positions`
+    spread : (B, L) float32 tensor, mean squared distance from the position under the
+        squared maps, pixels²; about 8 for a perfect 7-pixel square
+    """
+    positions, mass, squares = _moments(probability, squares=True)
+    middle = (probability.shape[-1] - 1) / 2
+    mean_square = squares[..., 0] / (mass + 1e-6)
+    return positions, mass, (mean_square - (positions - middle).square().sum(-1)).clamp_min_(0)
+
+
+def _moments(probability: Tensor, *, squares: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Positions, mass, and (B, L, 1) sums of p²·(x² + y²) if asked for, else (B, L, 0)."""
     size = probability.shape[-1]
     with torch.autocast(probability.device.type, enabled=False):
         axis = torch.arange(size, device=probability.device, dtype=torch.float32)
         middle = (size - 1) / 2
         y, x = torch.meshgrid(axis - middle, axis - middle, indexing="ij")
-        basis = torch.stack([torch.ones_like(x), x, y], dim=-1).view(-1, 3)
+        columns = [torch.ones_like(x), x, y, *([x * x + y * y] if squares else [])]
+        basis = torch.stack(columns, dim=-1).view(size * size, -1)
         moments = _SquaredMoments.apply(probability.permute(0, 2, 3, 1).flatten(1, 2), basis)[:, 1:]
         mass = moments[..., 0]
         # The small constant pulls a landmark without any support to the middle.
-        return moments[..., 1:] / (mass[..., None] + 1e-6) + middle, mass
+        positions = moments[..., 1:3] / (mass[..., None] + 1e-6) + middle
+        return positions, mass, moments[..., 3:]
 
 
 def soft_maps(logits: Tensor) -> Tensor:

@@ -13,7 +13,10 @@ from trainer.models.encoder_decoder import pool, unpool
 
 @dataclass(frozen=True)
 class TemporalState:
-    """What the LSTM remembers of each face: ``hidden`` and ``cell``, (B, 256) each."""
+    """What the LSTM remembers of each face: ``hidden`` and ``cell``, (B, 256) each.
+
+    Where mirror pictures are aligned too, a face's row is (512,): its own, then its mirror's.
+    """
 
     hidden: Tensor
     cell: Tensor
@@ -22,6 +25,10 @@ class TemporalState:
         """The state of some of the faces, in the order of ``indices``."""
         index = torch.as_tensor(indices, dtype=torch.long, device=self.hidden.device)
         return TemporalState(self.hidden[index], self.cell[index])
+
+    def rows(self, batch: int) -> TemporalState:
+        """The same numbers in ``batch`` rows: splits a face from its mirror picture, or joins."""
+        return TemporalState(self.hidden.reshape(batch, -1), self.cell.reshape(batch, -1))
 
 
 def join_states(states: list[TemporalState]) -> TemporalState:

@@ -12,6 +12,8 @@ from trainer.losses import euclidean_loss, identity_loss, response_loss
 from trainer.models.initialise import gaussian
 from trainer.models.rednet import RedNet
 from trainer.models.spatial import draw_squares
+from trainer.models.temporal import join_states
+from trainer.scheme import IBUG68
 
 TINY = NetworkConfig(width=0.125, temporal="replace", n_identities=5)
 
@@ -285,3 +287,56 @@ def test_any_width_goes_through_every_module(width: float) -> None:
     assert out.identity.shape == (2, network.half_code)
     code = torch.zeros(2, network.half_code, 4, 4)
     assert model.identity(code).shape == (2, 3)
+
+
+@pytest.mark.parametrize("n_landmarks", [7, 68])
+def test_a_mirrored_network_answers_a_mirror_picture_with_the_mirrored_answer(
+    n_landmarks: int,
+) -> None:
+    model = net(replace(TINY, n_landmarks=n_landmarks, mirrored=True, combine=0.3)).eval()
+    start = torch.rand(2, n_landmarks, 2) * 60 + 30
+    one = model.align(crops(2), start)
+    other = model.align(crops(2).flip(2), model._flip(start))
+    torch.testing.assert_close(model._flip(other.landmarks), one.landmarks, atol=1e-2, rtol=0)
+    torch.testing.assert_close(other.support[:, model.flip], one.support, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(
+        other.confidence[:, model.flip], one.confidence, atol=1e-4, rtol=1e-3
+    )
+
+
+def test_the_mirrored_answer_is_the_mean_of_both() -> None:
+    model = net(replace(TINY, combine=0.3)).eval()
+    start = torch.rand(3, 68, 2) * 60 + 30
+    own = model.align(crops(3), start)
+    mirror = model.align(crops(3).flip(2), model._flip(start))
+    both = model.align(crops(3), start, mirrored=True)
+    mean = (own.landmarks + model._flip(mirror.landmarks)) / 2
+    torch.testing.assert_close(both.landmarks, mean, atol=1e-2, rtol=0)
+    assert both.per_step.shape == own.per_step.shape
+    assert both.identity.shape == own.identity.shape
+    torch.testing.assert_close(
+        both.regression, (own.regression + model._flip(mirror.regression)) / 2
+    )
+
+
+def test_a_face_and_its_mirror_each_have_their_own_lstm_state() -> None:
+    model = net(replace(TINY, mirrored=True)).eval()
+    first = model.align(crops(2, seed=1))
+    assert first.state is not None
+    after = model.align(crops(2, seed=2), state=first.state)
+    own = model.align(crops(2, seed=1), mirrored=False)
+    mirror = model.align(crops(2, seed=1).flip(2), mirrored=False)
+    for row in range(2):
+        halves = first.state.hidden[row].view(2, -1)
+        torch.testing.assert_close(halves[0], own.state.hidden[row], atol=1e-4, rtol=1e-3)
+        torch.testing.assert_close(halves[1], mirror.state.hidden[row], atol=1e-4, rtol=1e-3)
+    swapped = join_states([first.state.select([1]), first.state.select([0])])
+    turned = model.align(crops(2, seed=2).flip(0), state=swapped)
+    torch.testing.assert_close(turned.landmarks.flip(0), after.landmarks, atol=1e-2, rtol=0)
+
+
+def test_landmarks_flip_as_the_scheme_says() -> None:
+    model = net()
+    points = torch.rand(2, 68, 2) * 128
+    expected = IBUG68.flip_landmarks(points.numpy(), 128)
+    torch.testing.assert_close(model._flip(points), torch.from_numpy(expected))

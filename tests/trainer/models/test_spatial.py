@@ -10,6 +10,7 @@ from trainer.models.spatial import (
     draw_squares,
     expected_positions,
     label_map,
+    response_moments,
     soft_maps,
 )
 
@@ -166,3 +167,22 @@ def test_gradient_of_expected_positions_is_the_numerical_one() -> None:
 def test_soft_maps_sum_to_one_over_the_channels() -> None:
     maps = soft_maps(torch.randn(2, 8, 16, 16) * 10)
     torch.testing.assert_close(maps.sum(dim=1), torch.ones(2, 16, 16))
+
+
+def test_the_spread_of_a_square_is_that_of_its_pixels() -> None:
+    maps = torch.zeros(1, 2, 64, 64)
+    maps[0, 1, 20:27, 40:47] = 1
+    positions, mass, spread = response_moments(maps)
+    torch.testing.assert_close(positions[0, 0], torch.tensor([43.0, 23.0]))
+    assert mass.item() == pytest.approx(49)
+    assert spread.item() == pytest.approx(8, abs=1e-2)
+    maps[0, 1, 60, 60] = 1
+    assert response_moments(maps)[2].item() > 20
+
+
+def test_the_moments_are_the_expected_positions() -> None:
+    torch.manual_seed(0)
+    maps = torch.rand(2, 4, 32, 32).softmax(1)
+    positions, mass, _ = response_moments(maps)
+    for own, expected in zip((positions, mass), expected_positions(maps), strict=True):
+        torch.testing.assert_close(own, expected)
