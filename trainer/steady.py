@@ -8,25 +8,33 @@ the frames before and after; one that really turns, as a lid in a blink, is left
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from trainer.geometry import FaceBox
 from trainer.metrics import interocular
 
-if TYPE_CHECKING:
-    from trainer.alignment import AlignedFrame
-
 TREMBLE = 0.03
 """Acceleration in interocular distances a frame, at which half of the pull is left."""
 
 
+class Frame(Protocol):
+    """What is steadied: see :class:`trainer.alignment.AlignedFrame`."""
+
+    frame: int
+    landmarks: np.ndarray
+    boxes: list[FaceBox | None]
+
+
+AnyFrame = TypeVar("AnyFrame", bound=Frame)
+
+
 def steadied(
-    frames: Iterable[AlignedFrame],
+    frames: Iterable[AnyFrame],
     fixed: Collection[tuple[int, int]] = (),
     tremble: float = TREMBLE,
-) -> Iterator[AlignedFrame]:
+) -> Iterator[AnyFrame]:
     """The same frames in the same order, each one frame late and steadier.
 
     Parameters
@@ -36,7 +44,7 @@ def steadied(
     tremble : see :data:`TREMBLE`; 0 changes nothing
     """
     before: np.ndarray | None = None
-    now: AlignedFrame | None = None
+    now: AnyFrame | None = None
     try:
         for after in frames:
             if now is not None:
@@ -55,7 +63,7 @@ def steadied(
 
 
 def _steady(
-    now: AlignedFrame,
+    now: Frame,
     before: np.ndarray,
     after: np.ndarray,
     fixed: Collection[tuple[int, int]],

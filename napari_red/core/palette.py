@@ -14,12 +14,16 @@ FAINTEST = 0.25
 """Opacity of a landmark of which the network says nothing."""
 
 
+SOLID = 0.6
+"""Confidence from which a landmark is drawn solid: on a good frame most of them."""
+
+
 def landmark_colours(scheme: LandmarkScheme) -> np.ndarray:
     """(L, 3) float64 array, RGB in 0 … 1, in landmark order."""
     return np.array([GROUP_COLOURS[group] for group in scheme.group_of()]) / 255
 
 
 def opacity(confidence: np.ndarray) -> np.ndarray:
-    """How solid a landmark is drawn: confidence 0 … 1 (NaN = unknown) to FAINTEST … 1."""
+    """How solid a landmark is drawn: confidence 0 … SOLID (NaN = unknown) to FAINTEST … 1."""
     known = np.nan_to_num(np.asarray(confidence, np.float64), nan=0.0)
-    return FAINTEST + (1 - FAINTEST) * np.clip(known, 0, 1)
+    return FAINTEST + (1 - FAINTEST) * np.clip(known / SOLID, 0, 1)

@@ -20,7 +20,7 @@ def test_low_confidence_is_fainter(made_truth):
     sure = draw_landmarks(grey, made_truth(0)[None], np.ones((1, 68)))
     unsure = draw_landmarks(grey, made_truth(0)[None], np.zeros((1, 68)))
     assert np.abs(unsure.astype(int) - 60).sum() < 0.5 * np.abs(sure.astype(int) - 60).sum()
-    assert opacity(np.array([np.nan, 0, 1])).tolist() == [0.25, 0.25, 1]
+    assert opacity(np.array([np.nan, 0, 0.3, 0.6, 1])).tolist() == [0.25, 0.25, 0.625, 1, 1]
 
 
 def test_a_corrected_landmark_has_a_white_rim(made_truth):
