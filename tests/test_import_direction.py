@@ -18,7 +18,16 @@ MOST_LINES = 400
 FLOORS = (
     {"trainer", "errors", "scheme", "geometry", "config", "ahead", "palette", "face_3d", "pose"},
     {"models", "data", "losses", "metrics", "mtcnn", "steady", "tracking", "condition"},
-    {"checkpoint", "console", "curves", "detection", "devices", "step_pictures", "validation"},
+    {
+        "checkpoint",
+        "console",
+        "curves",
+        "detection",
+        "devices",
+        "heads",
+        "step_pictures",
+        "validation",
+    },
     {"stages", "engine", "alignment", "tracker"},
     {
         "align_files",
@@ -38,6 +47,7 @@ FLOORS = (
         "benchmark_command",
         "calibrate_command",
         "evaluate_command",
+        "heads_command",
         "train_command",
     },
 )

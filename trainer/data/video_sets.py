@@ -19,7 +19,6 @@ from trainer.data.stills import PICTURE_SUFFIXES
 from trainer.data.video import open_video
 from trainer.errors import RedError
 
-
 TRUTH_FILE = "truth.npz"
 """What a rendered video has beside its annotations: all that is known of it exactly."""
 

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Trains the model that ships, the way it was made; about three hours on two CPU cores.
+#
+#   scripts/train_red_lite.sh DATA HEADS OUT
+#
+# DATA has ytf/train, helen/trainset and afw; HEADS is what `python -m trainer heads` wrote
+# (only train/ is used). It starts from the quarter-width network of the first release,
+# which the repository's history keeps.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+data=$1 heads=$2 out=$3
+python=${PYTHON:-.venv/bin/python}
+
+mkdir -p "$out"
+[ -f "$out/quarter.safetensors" ] ||
+  git show f080624:trainer/weights/red-lite.safetensors > "$out/quarter.safetensors"
+
+photos=(--stills "$data/helen/trainset" --stills "$data/afw")
+train() {
+  "$python" -m trainer train --config red-lite --exclude trainer/data/set_aside.txt \
+    --stills "$data/ytf/train" "${photos[@]}" "${photos[@]}" "${photos[@]}" "$@"
+}
+
+train --stage 1 --out "$out/1" --init "$out/quarter.safetensors"
+train --stage 2 --out "$out/2" --init "$out/1/model.safetensors" --seed 1
+train --stage 2 --stage 3 --out "$out/3" --init "$out/2/model.safetensors" --seed 2 \
+  --videos "$heads/train" --video-stills 12 --clips-from-stills
+"$python" -m trainer calibrate "$out/3/model.safetensors" --out "$out/red-lite.safetensors" \
+  --stills "$data/ytf/dev" --videos "$heads/test"
