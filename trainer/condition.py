@@ -43,6 +43,31 @@ class ConditionRules:
 CONDITION_RULES = ConditionRules()
 
 
+def told_of(
+    landmarks: np.ndarray,
+    confidence: np.ndarray,
+    image_size: tuple[float, float],
+    rules: ConditionRules = CONDITION_RULES,
+) -> list[str]:
+    """What is to be said of one face in one frame: "turned away", "mostly hidden", or nothing.
+
+    Parameters
+    ----------
+    landmarks : (L, 2) xy in pixels; NaN where not labelled
+    confidence : (L,), 0 to 1
+    image_size : (width, height) in pixels
+    """
+    known = np.isfinite(landmarks).all(axis=-1)
+    if not known.any():
+        return []
+    said = []
+    if abs(head_angles(landmarks, image_size)[0]) > rules.turned:
+        said.append("turned away")
+    if (confidence[known] < rules.doubtful).mean() > rules.hidden:
+        said.append("mostly hidden")
+    return said
+
+
 @dataclass
 class _Switch:
     """Something that is so or isn't, and changes only when that has lasted."""

@@ -12,6 +12,7 @@ from napari_red._qt.attach import attach
 from napari_red._qt.boxes import EditBox, FaceBox, ModelBox, RunBox, VideoBox
 from napari_red._qt.workbench import AlignerFactory, Workbench
 from napari_red.core.aligner_process import AlignerProcess
+from trainer.condition import told_of
 
 
 class FaceLandmarksDock(QScrollArea):
@@ -113,4 +114,7 @@ class FaceLandmarksDock(QScrollArea):
             parts.append(f"{int(view.corrected.sum())} corrected")
         if view.hidden.any():
             parts.append(f"{int(view.hidden.sum())} not visible")
+        size = (work.video.data.shape[2], work.video.data.shape[1])
+        for face, (points, sure) in enumerate(zip(view.landmarks, view.confidence, strict=True), 1):
+            parts += [f"face {face} {words}" for words in told_of(points, sure, size)]
         return ", ".join(parts) + "."

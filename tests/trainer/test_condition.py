@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from posed_heads import seen
 
-from trainer.condition import CONDITION_RULES, Conditions
+from trainer.condition import CONDITION_RULES, Conditions, told_of
 from trainer.tracking import FaceResult
 
 SHAPE = (720, 1280, 3)
@@ -73,3 +73,13 @@ def test_landmarks_without_a_pose_change_nothing():
     nowhere = face()
     nowhere.landmarks = np.full((68, 2), 5, np.float32)
     assert told([face(80)] * 3 + [nowhere] * 5) == [(2, "face 1 turned away")]
+
+
+def test_a_single_frame_tells_its_state_by_itself():
+    def words(one: FaceResult) -> list[str]:
+        return told_of(one.landmarks, one.confidence, (SHAPE[1], SHAPE[0]))
+
+    assert words(face()) == []
+    assert words(face(yaw=70)) == ["turned away"]
+    assert words(face(unseen=0.8)) == ["mostly hidden"]
+    assert told_of(np.full((68, 2), np.nan), np.zeros(68), (1280, 720)) == []
