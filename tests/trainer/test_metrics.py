@@ -14,6 +14,7 @@ from trainer.metrics import (
     interocular,
     matches,
     nme,
+    pixel_accuracy,
     point_errors,
 )
 from trainer.scheme import IBUG68, POINTS7, subset_7
@@ -117,3 +118,16 @@ def test_bootstrap_interval_is_the_same_every_time_and_takes_any_statistic() -> 
     first = bootstrap_interval(values, people, np.median)
     assert first == bootstrap_interval(values, people, np.median)
     assert first[0] < np.median(values) < first[1]
+
+
+def test_pixel_accuracy_counts_a_parts_own_pixels_by_landmark():
+    truth = np.zeros((1, 4, 4), int)
+    truth[0, 0] = [1, 1, 2, 5]  # POINTS7: 1-4 eyes, 5 nose, 6-7 mouth
+    labels = np.zeros((1, 4, 4), int)
+    labels[0, 0] = [1, 2, 2, 0]
+    labels[0, 3] = 6  # won where nothing is: no part's own pixel
+    found = pixel_accuracy(labels, truth, POINTS7)
+    assert found["eyes"] == pytest.approx(100 * 2 / 3)
+    assert found["nose"] == 0
+    assert np.isnan(found["mouth"])
+    assert found["all"] == 50

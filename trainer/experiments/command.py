@@ -5,8 +5,12 @@ from __future__ import annotations
 import typer
 
 from trainer.console import ToldGroup
+from trainer.experiments.cascade import cascade
+from trainer.experiments.identity import identity
 from trainer.experiments.peers import peers
 from trainer.experiments.speed import speed
+from trainer.experiments.steps import steps
+from trainer.experiments.temporal import temporal
 
 app = typer.Typer(
     cls=ToldGroup,
@@ -15,5 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
+for command in (steps, cascade, temporal, identity):
+    app.command()(command)
 app.command()(peers)
 app.command()(speed)

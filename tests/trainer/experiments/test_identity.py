@@ -1,0 +1,67 @@
+import json
+
+import numpy as np
+import pytest
+from training_fixtures import made_faces
+from typer.testing import CliRunner
+
+from trainer.cli import app
+from trainer.experiments import identity as module
+from trainer.experiments.sets import MeasuredFaces
+from trainer.validation import centre_crops
+
+
+@pytest.fixture
+def measured():
+    crops, landmarks = centre_crops(made_faces())
+    return MeasuredFaces("dots", crops, landmarks, np.zeros(12), ["x"] * 12)
+
+
+def test_only_faces_of_known_people_are_learnt_from():
+    faces = made_faces()
+    faces.identities[:4] = -1
+    assert module.named(faces).order.tolist() == list(range(4, 12))
+
+
+def test_both_variants_see_the_same_pictures_and_only_one_has_f_cls(tiny_workshop, measured):
+    faces = made_faces()
+    base = tiny_workshop.base(faces, 8)
+    seen = {}
+    for weight in (0.0, 1.0):
+        run = module.train_identity(tiny_workshop, weight, faces, base, measured, 12, 0)
+        seen[weight] = run
+    assert seen[0.0].updates == seen[1.0].updates == 3
+    assert seen[0.0].model.identity is None
+    assert seen[1.0].model.config.n_identities == 6
+    assert "identity" not in seen[0.0].losses
+    assert seen[1.0].losses["identity"] > 0
+    # Before the first update the two are one network.
+    assert seen[0.0].watched[0] == seen[1.0].watched[0]
+    assert seen[0.0].watched[3] != seen[1.0].watched[3]
+
+
+def test_without_weight_f_cls_changes_nothing_else(tiny_workshop, measured):
+    """The comparison is of the supervision alone: the same pictures, order and updates."""
+    faces = made_faces()
+    base = tiny_workshop.base(faces, 8)
+    runs = [
+        module.train_identity(tiny_workshop, weight, faces, base, measured, 12, 0)
+        for weight in (0.0, 1e-12)
+    ]
+    first, second = (run.watched[3] for run in runs)
+    assert first == pytest.approx(second, rel=1e-3)
+
+
+def test_the_command_writes_accuracy_by_part_and_look(tiny_workshop, stills):
+    docs = tiny_workshop.folder / "docs"
+    done = CliRunner().invoke(app, [
+        "experiments", "identity", "--data", str(stills), "--work", str(tiny_workshop.folder),
+        "--docs", str(docs), "--seeds", "2", "--budget", "12", "--base-budget", "8",
+        "--weight", "0.5", "--weight", "1",
+    ])  # fmt: skip
+    assert done.exit_code == 0, done.output
+    values = json.loads((docs / "results" / "identity.json").read_text(encoding="utf-8"))
+    names = {row["network"] for row in values["rows"]}
+    assert names == {"without f_CLS", "f_CLS, weight 0.5", "f_CLS, weight 1"}
+    assert {row["part"] for row in values["rows"]} == {"eyes", "nose", "mouth", "all", "nme"}
+    assert all(len(row["seeds"]) == 2 for row in values["rows"])
