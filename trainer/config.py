@@ -174,7 +174,14 @@ RED_PAPER = RedConfig("red-paper", NetworkConfig(temporal="replace"))
 
 RED_LITE = RedConfig(
     "red-lite",
-    NetworkConfig(width=0.5, temporal="add", regression_to_maps=False, regression_dropout=0.1),
+    NetworkConfig(
+        width=0.5,
+        temporal="add",
+        regression_to_maps=False,
+        regression_dropout=0.1,
+        tracked_steps=1,
+        mirrored=True,
+    ),
     TrainConfig(
         stages=(
             StageConfig(epochs=0.4, batch=24, learning_rate=1.2e-3),

@@ -282,7 +282,7 @@ def test_without_corrections_no_frame_waits():
     aligner = SequentialAligner(fake_loaded(), detector=FakeDetector(), device="cpu")
     run = aligner.run(video)
     next(run)
-    assert max(video.decoded) <= 4
+    assert max(video.decoded) <= 7  # the next one, which is steadied by, waits for a look too
     run.close()
 
 

@@ -12,14 +12,11 @@ import torch
 from trainer.data.video_sets import find_annotated_videos
 from trainer.devices import autocast_dtype
 from trainer.errors import RedError
-from trainer.experiments.sets import clip_truth, of_scheme
+from trainer.experiments.sets import clip_truth, frontal_interocular, of_scheme
 from trainer.geometry import CROP_SIZE, CropTransform, FaceBox
-from trainer.metrics import FAILURE, interocular, jitter, nme
+from trainer.metrics import FAILURE, jitter, matches
 from trainer.models.rednet import RedNet
 from trainer.models.temporal import TemporalState
-
-LOST = 0.15
-"""Mean support below which a track is given up and the face is looked for again."""
 
 
 @dataclass
@@ -47,8 +44,8 @@ class Followed:
     Attributes
     ----------
     setting : the clip's
-    errors : (T,) NME in per cent
-    jitter : of the error vectors, in per cent; a head's own movement doesn't count
+    errors : (T,) in per cent of :func:`trainer.experiments.sets.frontal_interocular`
+    jitter : of the error vectors, in the same unit; a head's own movement doesn't count
     restarts : how often the track was lost and the face found again
     """
 
@@ -82,8 +79,9 @@ def measured_clips(folder: Path, most: int, frames: int) -> list[Clip]:
 def follow(model: RedNet, clips: Sequence[Clip]) -> list[Followed]:
     """Track the face of every clip from its true box in the first frame.
 
-    Each later frame's crop and label map come from the answer before it. A track whose
-    support falls below :data:`LOST` starts again at the true box, as after a detector's look.
+    Each later frame's crop and label map come from the answer before it. A track that has
+    left the face, by the rule for a found face (overlap of the boxes), starts again at the true
+    box, as after a detector's look.
     """
     found = [np.empty_like(_truth(clip, model)) for clip in clips]
     restarts = [0] * len(clips)
@@ -108,13 +106,13 @@ def follow(model: RedNet, clips: Sequence[Clip]) -> list[Followed]:
         ]
         if state is not None:
             state = _forget(state, [last is None for last in landmarks])
-        answer, support, state = _look(model, np.stack(images), np.stack(starts), state)
+        answer, state = _look(model, np.stack(images), np.stack(starts), state)
         for i, clip in enumerate(clips):
             if t >= len(clip.truth):
                 continue
             points = crops[i].invert(answer[i])
             found[i][t] = points
-            lost = support[i] < LOST
+            lost = not matches(FaceBox.around(points), FaceBox.around(_truth(clip, model)[t]))
             restarts[i] += int(lost and t + 1 < len(clip.truth))
             landmarks[i] = None if lost else points
     return [_judged(*one) for one in zip(clips, found, restarts, strict=True)]
@@ -134,7 +132,7 @@ def crop_like(landmarks: np.ndarray, mean: np.ndarray) -> CropTransform:
 
 @dataclass
 class Figures:
-    """Table 3's figures of some clips: errors in per cent of the interocular distance."""
+    """Table 3's figures of some clips: errors in per cent."""
 
     frames: int
     mean: float
@@ -159,7 +157,7 @@ def figures(followed: Sequence[Followed]) -> Figures:
 
 def _look(
     model: RedNet, images: np.ndarray, starts: np.ndarray, state: TemporalState | None
-) -> tuple[np.ndarray, np.ndarray, TemporalState | None]:
+) -> tuple[np.ndarray, TemporalState | None]:
     device = model.mean_shape.device
     precision = autocast_dtype(model, device)
     with torch.autocast(device.type, precision, precision != torch.float32):
@@ -169,11 +167,7 @@ def _look(
             state=state,
             mirrored=False,
         )
-    return (
-        out.landmarks.float().cpu().numpy(),
-        out.support.float().mean(dim=1).cpu().numpy(),
-        out.state,
-    )
+    return out.landmarks.float().cpu().numpy(), out.state
 
 
 def _forget(state: TemporalState, fresh: list[bool]) -> TemporalState:
@@ -188,6 +182,6 @@ def _truth(clip: Clip, model: RedNet) -> np.ndarray:
 
 def _judged(clip: Clip, found: np.ndarray, restarts: int) -> Followed:
     truth = of_scheme(clip.truth, found.shape[1])
-    return Followed(
-        clip.setting, nme(found, truth), jitter(found - truth, interocular(truth)), restarts
-    )
+    scale = frontal_interocular(clip.truth)
+    errors = 100 * np.linalg.norm(found - truth, axis=-1).mean(axis=-1) / scale
+    return Followed(clip.setting, errors, jitter(found - truth, scale), restarts)

@@ -44,6 +44,9 @@ LOOKS = 6
 WEIGHT = 0.1
 """Of the identity loss beside that of the response maps; the paper names none."""
 
+LEARNT = 0.9
+"""An identity loss above so much of guessing's means that f_CLS has learnt nothing yet."""
+
 SQUARE = 7
 """Side of the true squares whose pixels are counted: the first spatial step's."""
 
@@ -187,9 +190,15 @@ def identity_report(
             better.append(values[1] > 0)
             first = np.mean([a[1] - b[1] for a, b in zip(row["seeds"], base, strict=True)])
             told[-1] += f" at the end, {first:+.2f} points at the first look"
-    lead = "Holds" if all(better) else "Holds in part" if any(better) else "Doesn't hold"
-    looks = rows[0]["updates"]
     people = len(known.people)
+    guess = math.log(max(people, 1))
+    lead = "Holds" if all(better) else "Holds in part" if any(better) else "Doesn't hold"
+    if losses and min(losses.values()) > LEARNT * guess:
+        lead = (
+            "Can't be judged with this budget: f_CLS has learnt next to nothing yet (identity loss "
+            f"{min(losses.values()):.2f}, guessing {guess:.2f}), so it had nothing to teach"
+        )
+    looks = rows[0]["updates"]
     learnt = "; ".join(f"{name} {value:.2f}" for name, value in losses.items())
     return Report(
         "identity",
@@ -206,8 +215,7 @@ def identity_report(
             f"of the distance of the outer eye corners. {measured} stills of nobody trained on.",
             f"Stage 2 on {len(known.order)} stills of {people} people, with the same pictures in "
             f"the same order with and without f_CLS. The identity loss at the end: {learnt}; "
-            f"guessing would be {math.log(max(people, 1)):.2f}: what f_CLS has learnt at this "
-            "budget.",
+            f"guessing would be {guess:.2f}.",
             "[ ] are 95 % Student intervals over seeds, of changes over pairs of the same seed.",
             spending,
         ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +27,7 @@ from trainer.experiments.sets import (
     yaw_groups,
 )
 from trainer.experiments.steps_figure import figure
+from trainer.experiments.steps_reading import gain_text, reading, verdict
 from trainer.experiments.training import (
     Adapt,
     Trained,
@@ -110,6 +111,8 @@ LABELS = {
 }
 """The variants by the name of their folder."""
 
+INFORMED = LABELS["steps-told"]
+
 
 def train_variant(
     workshop: Workshop, name: str, faces: FaceSet, base: Trained, passes: int, seed: int
@@ -166,7 +169,7 @@ def rows_of(
 ) -> list[Row]:
     """The errors after each step by start and yaw group, over networks of several seeds."""
 
-    n, share = len(faces.crops), faces.interocular_share()
+    n, share = len(faces.crops), faces.own_share()
     rows = []
     for start in ("empty",) if empty else ("mean shape", "bad"):
         errors = []
@@ -217,59 +220,6 @@ def gain(errors: list[np.ndarray], groups: list[str], before: int, after: int) -
     return [float(np.mean(gains)), *interval(gains)]
 
 
-@dataclass
-class Verdict:
-    """What the given model's rows say of the claim."""
-
-    text: str
-    holds: bool
-
-
-def verdict(rows: list[Row], model: str) -> Verdict:
-    """Whether the error falls from step 1 to 3, more at large yaw, and hardly afterwards."""
-    own = [r for r in rows if r["network"] == model and r["start"] == "mean shape"]
-    parts, holds = [], True
-    for name in dict.fromkeys(r["set"] for r in own):
-        of_set = [r for r in own if r["set"] == name]
-        total, near, far = of_set[-1], of_set[0], of_set[-2] if len(of_set) > 1 else of_set[-1]
-        falls = total["gain"][1] > 0 and far["gain"][0] > near["gain"][0]
-        holds = holds and falls
-        parts.append(
-            f"{name}: {_gain(near['gain'])} at {near['yaw']}, {_gain(far['gain'])} at "
-            f"{far['yaw']}, {_gain(total['gain'])} over all; step 4 {_gain(total['gain_4'])}"
-        )
-    head = "Holds" if holds else "Doesn't hold"
-    return Verdict(f"{head} for {model} (gain of step 3 over step 1): {'; '.join(parts)}.", holds)
-
-
-def reading(reasons: dict[str, Row], model: str) -> str:
-    """What follows from feeding step 2 with other things, in a sentence or two."""
-    own = reasons[model]
-    use = 100 * own["follows"]
-    told = (
-        f"Step 2 goes along with {use:.0f} % of a shift of its label map and gains "
-        f"{100 * (1 - own['errors']['the truth'] / own['errors']['own answer']):.1f} % from being "
-        "fed the truth"
-    )
-    if use > 10:
-        return f"{told}."
-    able = reasons.get(LABELS["steps-told"])
-    others = [r["follows"] for n, r in reasons.items() if n not in (model, LABELS["steps-told"])]
-    parts = [f"{told}: it hardly looks at it."]
-    if others and max(others) < 0.1:
-        parts.append(
-            "Training from far starts or from an empty first map doesn't change that, nor do "
-            "labels that lie ten times as far apart (seven landmarks)."
-        )
-    if able is not None and able["follows"] > 0.3:
-        parts.append(
-            "It isn't too faint: a network that was told the truth in half of its training goes "
-            f"along with {100 * able['follows']:.0f} % of the shift. What a step's own answer "
-            "tells is in the picture already, so nothing rewards reading it."
-        )
-    return " ".join(parts)
-
-
 def steps_report(
     rows: list[Row], reasons: dict[str, Row], budgets: str, model: str, command: str
 ) -> Report:
@@ -280,11 +230,11 @@ def steps_report(
     shown = [
         r
         for r in rows
-        if r["network"] == model or (r["yaw"] in groups and r["network"] != LABELS["steps-told"])
+        if r["network"] == model or (r["yaw"] in groups and r["network"] != INFORMED)
     ]
     table = [
         [r["network"], r["set"], r["start"], r["yaw"], str(r["faces"]),
-         *(f"{e:.2f}" for e in r["steps"]), _gain(r["gain"]), _gain(r["gain_4"])]
+         *(f"{e:.2f}" for e in r["steps"]), gain_text(r["gain"]), gain_text(r["gain_4"])]
         for r in shown
     ]  # fmt: skip
     return Report(
@@ -292,15 +242,16 @@ def steps_report(
         "Error after each spatial step (claim 1, figure 6)",
         "The error falls with each of three spatial steps, by 6.10 % at yaw 0–15° and by "
         "23.3 % at 45–90°; a fourth adds almost nothing.",
-        f"{found.text} {reading(reasons, model)}",
+        f"{found.text} {reading(reasons, model, INFORMED)}",
         ["network", "faces of", "start", "abs. yaw", "faces", "step 1", "2", "3", "4",
          "gain 1→3", "gain 3→4"],
         table,
         [
             *(reason["text"].format(network=name) for name, reason in reasons.items()),
-            "The table: errors in % of the side of the true face box, because the eye corners "
-            "nearly meet in profile (of them: results/steps.json); box of the true landmarks, "
-            "f_tRNN off; the fourth step is the network once more with the last square size. "
+            "The table: errors in % of a frontal face's distance of the outer eye corners (0.65 of "
+            "the face box), since in profile these nearly meet (by their own distance: "
+            "results/steps.json); box of the true landmarks, f_tRNN off; the fourth "
+            "step is the network once more with the last square size. "
             "Bad starts: the mean shape moved by 10–20 px and turned by up to 30°.",
             "Stills: ytf/dev and the Helen and AFW photos set aside, yaw by perspective-n-point "
             "from the true landmarks; groups of fewer than "
@@ -312,8 +263,3 @@ def steps_report(
         {"rows": rows, "why": reasons, "holds": found.holds},
         figure(rows, reasons, model),
     )  # fmt: skip
-
-
-def _gain(values: list[float]) -> str:
-    middle, low, high = values
-    return f"{middle:.1f} %" + (f" [{low:.1f}, {high:.1f}]" if np.isfinite(low) else "")

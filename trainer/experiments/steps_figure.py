@@ -38,7 +38,7 @@ def figure(rows: list[dict[str, Any]], reasons: dict[str, dict[str, Any]], model
     for axis in (left, middle):
         axis.set_xticks([1, 2, 3, 4])
         axis.set_xlabel("spatial step")
-        axis.set_ylabel("error, % of face box")
+        axis.set_ylabel("error, % of frontal interocular")
         axis.set_ylim(bottom=0)
         axis.grid(alpha=0.3)
     left.legend(fontsize=8)

@@ -143,14 +143,16 @@ def temporal_report(rows: list[Row], clips: list[Clip], spending: str, command: 
         [
             *_told(found),
             f"{len(clips)} clips of {people} rendered people nobody of whom was trained on, exact "
-            "truth; NME and jitter (acceleration of the error) in % of the distance of the outer "
-            "eye corners; failures: error > 10 %; [ ] are 95 % Student intervals over seeds, of "
+            "truth; errors and jitter (acceleration of the error) in % of a frontal face's "
+            "distance of the outer eye corners (0.65 of the face box), since in profile these "
+            "nearly meet; failures: error > 10 %; [ ] are 95 % Student intervals over seeds, of "
             "changes over pairs of the same seed.",
-            "Tracking: the answer gives the next frame's crop and label map; a lost track "
-            "(support below 0.15) starts again from the true box, which counts as a restart. One "
-            "spatial step a frame, at which the LSTM advances.",
+            "Tracking: the answer gives the next frame's crop and label map; a track that has left "
+            "the face (boxes overlap less than 0.3) starts again from the true box: a restart. "
+            "One spatial step a frame, at which the LSTM advances.",
             "All variants learn from the same clips in the same order, forward and backward, "
-            "with batch norm's running statistics; f_CLS is left out of all of them.",
+            "with batch norm's running statistics; half of the batches are rendered clips, half "
+            "moved stills, since few people are rendered. f_CLS is left out of all of them.",
             spending,
         ],
         command,

@@ -101,6 +101,15 @@ def test_the_answer_says_whether_sharing_wins():
     assert report_of([4.0, 6.0, 5.0], [5.0, 5.0, 5.0]).answer.startswith("Doesn't hold")
 
 
+def test_a_difference_that_is_there_at_step_1_isnt_said_to_come_from_the_steps():
+    def rows(shared, cascade):
+        pairs = (("shared", shared), ("cascade", cascade))
+        return [{"kind": kind, "yaw": "> 30°", "steps": steps} for kind, steps in pairs]
+
+    assert "before any feedback" in module.gap(rows([4, 4, 4], [5, 5, 5]))
+    assert "comes with the steps" in module.gap(rows([5, 4.5, 4], [5, 5, 5]))
+
+
 def test_the_command_resumes_from_what_is_trained(tiny_workshop, stills, drawn_heads, monkeypatch):
     docs = tiny_workshop.folder / "docs"
 

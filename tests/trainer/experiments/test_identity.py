@@ -65,3 +65,19 @@ def test_the_command_writes_accuracy_by_part_and_look(tiny_workshop, stills):
     assert names == {"without f_CLS", "f_CLS, weight 0.5", "f_CLS, weight 1"}
     assert {row["part"] for row in values["rows"]} == {"eyes", "nose", "mouth", "all", "nme"}
     assert all(len(row["seeds"]) == 2 for row in values["rows"])
+
+
+def report_of(accuracy, loss):
+    rows = [
+        {"network": name, "part": part, "updates": [0, 1, 2], "seeds": [[30, 40, v], [30, 41, v]]}
+        for name, v in ((module.WITHOUT, 50), ("f_CLS, weight 1", accuracy))
+        for part in ("eyes", "all")
+    ]
+    return module.identity_report(rows, {"f_CLS, weight 1": loss}, made_faces(), 9, "", "")
+
+
+def test_the_claim_is_judged_only_once_f_cls_has_learnt_something():
+    chance = np.log(6)
+    assert report_of(60, 0.5 * chance).answer.startswith("Holds (")
+    assert report_of(50, 0.5 * chance).answer.startswith("Doesn't hold")
+    assert report_of(60, 0.99 * chance).answer.startswith("Can't be judged")

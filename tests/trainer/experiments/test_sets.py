@@ -3,6 +3,7 @@ import pytest
 
 from trainer.errors import RedError
 from trainer.experiments.sets import (
+    frontal_interocular,
     head_faces,
     head_stills,
     learnt,
@@ -13,6 +14,7 @@ from trainer.experiments.sets import (
     training_faces,
     yaw_groups,
 )
+from trainer.metrics import interocular
 
 
 def test_photos_set_aside_are_measured_and_never_trained_on(stills):
@@ -66,6 +68,16 @@ def test_clips_of_68_points_serve_a_network_of_seven(heads, stills, tmp_path):
         # Mirrored or not, the outer eye corner at index 0 is at the left.
         assert (drawn.landmarks[:, :, 0, 0] < drawn.landmarks[:, :, 3, 0]).all()
     assert clips.kind.endswith(" and moved stills")
+
+
+def test_errors_are_measured_by_a_frontal_faces_eyes(stills):
+    faces = still_faces(measured_stills(stills), 68)
+    box = faces.landmarks.max(axis=1) - faces.landmarks.min(axis=1)
+    scale = frontal_interocular(faces.landmarks)
+    np.testing.assert_allclose(scale, 0.65 * box.mean(axis=1), rtol=1e-5)
+    moved = faces.landmarks + np.float32((3, 4))
+    np.testing.assert_allclose(faces.errors(moved), 100 * 5 / scale, rtol=1e-3)
+    np.testing.assert_allclose(faces.own_share(), interocular(faces.landmarks) / scale, rtol=1e-3)
 
 
 def test_yaw_groups_are_by_absolute_value_and_leave_nobody_out():

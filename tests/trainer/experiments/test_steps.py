@@ -12,6 +12,7 @@ from trainer.cli import app
 from trainer.experiments import steps as module
 from trainer.experiments.feedback import bad_starts, displaced, step_errors, why
 from trainer.experiments.sets import MeasuredFaces
+from trainer.experiments.steps_reading import reading, verdict
 from trainer.models.initialise import gaussian
 from trainer.models.rednet import RedNet
 from trainer.validation import centre_crops
@@ -123,9 +124,36 @@ def row(yaw, gain):
 
 def test_the_claim_holds_only_if_error_falls_and_more_at_large_yaw():
     near, far, total = row("0–15°", [3, 2, 4]), row("45–90°", [9, 7, 11]), row("all", [5, 4, 6])
-    assert module.verdict([near, far, total], "m").holds
-    assert not module.verdict([far, near, total], "m").holds
-    assert not module.verdict([near, far, {**total, "gain": [5, -1, 6]}], "m").holds
+    assert verdict([near, far, total], "m").holds
+    assert not verdict([far, near, total], "m").holds
+    assert not verdict([near, far, {**total, "gain": [5, -1, 6]}], "m").holds
+
+
+def test_every_variant_learns_all_three_steps_from_starts_of_its_own(tiny_workshop):
+    faces = made_faces()
+    base = tiny_workshop.base(faces, 8)
+    runs = [module.train_variant(tiny_workshop, name, faces, base, 12, 0) for name in module.LABELS]
+    assert {run.updates for run in runs} == {3}
+    assert {run.model.config.steps for run in runs} == {3}
+    first = [next(run.model.encoder.parameters()) for run in runs]
+    assert not any(torch.equal(a, b) for i, a in enumerate(first) for b in first[:i])
+
+
+def reason(follows, truth, layer):
+    return {"follows": follows, "layer": {"next": layer},
+            "errors": {"own answer": 5.0, "the truth": truth}}  # fmt: skip
+
+
+def test_the_reason_is_told_only_as_far_as_the_networks_show_it():
+    deaf, told = reason(0.02, 4.9, 1.0), reason(0.8, 1.0, 9.0)
+    text = reading({"m": deaf, "small": reason(0.01, 5.0, 9.0), "told": told}, "m", "told")
+    assert "2 % of a shift of its label map and gains 2.0 %" in text
+    assert "labels 9 times as far apart" in text
+    assert "along with 80 % of the shift" in text
+    alone = reading({"m": deaf}, "m", "told")
+    assert "far starts" not in alone
+    assert "faint" not in alone
+    assert "hardly" not in reading({"m": told}, "m", "told")
 
 
 def test_the_command_writes_its_report_and_replaces_it_in_place(tmp_path, stills, drawn_heads):
