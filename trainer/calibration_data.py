@@ -14,6 +14,7 @@ from trainer.data.faces import read_picture
 from trainer.data.pts import read_pts
 from trainer.data.stills import Still, fold_of
 from trainer.data.video_sets import AnnotatedVideo
+from trainer.devices import Runner
 from trainer.geometry import FaceBox
 from trainer.metrics import point_errors
 from trainer.models.rednet import AlignOutput, RedNet
@@ -66,12 +67,11 @@ class Observations:
         return cls(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
 
 
-class _Collector:
-    """Stands where a :class:`trainer.devices.Runner` does, in float32, and keeps its answers."""
+class _Collector(Runner):
+    """Runs the network as alignment does, in its precision too, and keeps its answers."""
 
     def __init__(self, model: RedNet) -> None:
-        self.model = model
-        self.device = model.mean_shape.device
+        super().__init__(model, model.mean_shape.device)
         self.seen: AlignOutput | None = None
         self.rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self.names: list[tuple[str, str, str]] = []
@@ -79,9 +79,9 @@ class _Collector:
     def align(
         self, images: Tensor, start: Tensor | None, state: Any, *, tracked: bool = False
     ) -> AlignOutput:
-        steps = self.model.config.tracked_steps if tracked else None
-        self.seen = self.model.align(images, start, state=state, steps=steps)
-        return self.seen
+        out: AlignOutput = super().align(images, start, state, tracked=tracked)
+        self.seen = out
+        return out
 
     def keep(self, errors: np.ndarray, names: tuple[str, str, str]) -> None:
         """Note the last answer, with its errors (L,) and its set, way and group."""
@@ -153,7 +153,7 @@ def observe_videos(
 def _network(loaded: LoadedModel) -> tuple[_Collector, FaceNetwork]:
     collector = _Collector(loaded.model)
     scheme = scheme_for(loaded.model.config.n_landmarks)
-    return collector, FaceNetwork(collector, scheme)  # type: ignore[arg-type]
+    return collector, FaceNetwork(collector, scheme)
 
 
 def _observe_still(

@@ -76,12 +76,13 @@ def measured_clips(folder: Path, most: int, frames: int) -> list[Clip]:
     return clips
 
 
-def follow(model: RedNet, clips: Sequence[Clip]) -> list[Followed]:
+def follow(model: RedNet, clips: Sequence[Clip], *, memory: bool = True) -> list[Followed]:
     """Track the face of every clip from its true box in the first frame.
 
     Each later frame's crop and label map come from the answer before it. A track that has
     left the face, by the rule for a found face (overlap of the boxes), starts again at the true
-    box, as after a detector's look.
+    box, as after a detector's look. Without ``memory`` the LSTM forgets everything after each
+    frame: what is left of f_tRNN is what it makes of a single frame.
     """
     found = [np.empty_like(_truth(clip, model)) for clip in clips]
     restarts = [0] * len(clips)
@@ -105,7 +106,7 @@ def follow(model: RedNet, clips: Sequence[Clip]) -> list[Followed]:
             for crop, clip in zip(crops, clips, strict=True)
         ]
         if state is not None:
-            state = _forget(state, [last is None for last in landmarks])
+            state = _forget(state, [last is None or not memory for last in landmarks])
         answer, state = _look(model, np.stack(images), np.stack(starts), state)
         for i, clip in enumerate(clips):
             if t >= len(clip.truth):

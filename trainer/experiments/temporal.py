@@ -66,11 +66,15 @@ def temporal(
         status.update("Reading clips")
         measured = measured_clips(heads / "test", clips, frames)
         rows: list[Row] = []
+        wiped: dict[str, list[float]] = {}
         for mode, runs in trained.items():
             of_seed = []
             for run in runs:
                 status.update(f"Following with {MODES[mode]}")
                 found = follow(run.model, measured)
+                if mode != "none":
+                    without = figures(follow(run.model, measured, memory=False)).mean
+                    wiped.setdefault(mode, []).append(100 * (without / figures(found).mean - 1))
                 of_seed.append(
                     {
                         setting: asdict(figures(part))
@@ -80,7 +84,7 @@ def temporal(
                 )
             rows += rows_of(mode, of_seed)
     spending = spent([one for runs in trained.values() for one in runs], base)
-    write_report(temporal_report(rows, measured, spending, ran()), docs)
+    write_report(temporal_report(rows, wiped, measured, spending, ran()), docs)
     console.errors.print(f"Done: {docs / 'results.md'}")
 
 
@@ -121,7 +125,13 @@ def rows_of(mode: str, of_seed: list[dict[str, dict[str, float]]]) -> list[Row]:
     return rows
 
 
-def temporal_report(rows: list[Row], clips: list[Clip], spending: str, command: str) -> Report:
+def temporal_report(
+    rows: list[Row],
+    wiped: dict[str, list[float]],
+    clips: list[Clip],
+    spending: str,
+    command: str,
+) -> Report:
     """Claim 3."""
 
     found = changes_of(rows)
@@ -142,6 +152,12 @@ def temporal_report(rows: list[Row], clips: list[Clip], spending: str, command: 
         table,
         [
             *_told(found),
+            "Mean error, all clips, if the LSTM's memory is wiped after every frame: "
+            + ", ".join(
+                f"{MODES[m]} {per_cent([float(np.mean(v)), *interval(v)])}"
+                for m, v in wiped.items()
+            )
+            + ". What remains of a gain then isn't memory.",
             f"{len(clips)} clips of {people} rendered people nobody of whom was trained on, exact "
             "truth; errors and jitter (acceleration of the error) in % of a frontal face's "
             "distance of the outer eye corners (0.65 of the face box), since in profile these "
@@ -156,7 +172,7 @@ def temporal_report(rows: list[Row], clips: list[Clip], spending: str, command: 
             spending,
         ],
         command,
-        {"rows": rows, "changes": found},
+        {"rows": rows, "changes": found, "wiped": wiped},
         _figure(rows),
     )  # fmt: skip
 
@@ -180,10 +196,15 @@ def answer(found: dict[str, dict[str, dict[str, list[float]]]]) -> str:
     """Whether the better of the two ways lowers mean, deviation and failures for sure."""
     best = min(found, key=lambda mode: found[mode]["full"]["mean"][0])
     sure = [f for f in FIGURES if found[best]["full"][f][2] < 0]
-    lead = (
-        "Holds" if {"mean", "std", "failures"} <= set(sure)
-        else f"Holds in part ({', '.join(sure)})" if sure else "Doesn't hold"
-    )  # fmt: skip
+    wanted = ("mean", "std", "failures")
+    if set(wanted) <= set(sure):
+        lead = "Holds"
+    elif sure:
+        lead = f"Holds in part ({', '.join(sure)})"
+    elif all(found[best]["full"][f][0] < 0 for f in wanted):
+        lead = "Not shown: the changes point the claim's way, and the seeds differ by more"
+    else:
+        lead = "Doesn't hold"
     parts = [
         f"{setting}: mean {per_cent(c['mean'])}, deviation {per_cent(c['std'])}, failures "
         f"{per_cent(c['failures'])}, jitter {per_cent(c['jitter'])}"

@@ -103,6 +103,13 @@ def test_a_lost_track_starts_again_from_the_true_box_without_memory(clip):
     assert network.states[4] == [1]
 
 
+def test_a_memory_can_be_wiped_after_every_frame(clip):
+    mean = CropTransform.from_box(FaceBox.around(clip.truth[0])).apply(clip.truth[0])
+    network = Fixed(mean)
+    follow(network, [clip], memory=False)
+    assert network.states == [None, [0], [0], [0], [0], [0]]
+
+
 def test_a_crop_like_the_mean_shape_shows_the_landmarks_where_that_is():
     mean = np.random.default_rng(2).uniform(30, 90, (7, 2)).astype(np.float32)
     landmarks = mean * 2.5 + (300, 40)
@@ -139,8 +146,10 @@ def rows(none, add, replaced):
 def test_the_answer_takes_the_better_way_and_its_interval():
     better = module.changes_of(rows([5, 5.1, 5], [4, 4.1, 4], [9, 9.1, 9]))
     assert module.answer(better).startswith("Holds. Better of the two is C_pe + C_pe'")
-    unsure = module.changes_of(rows([5, 5.1, 5], [4, 6, 5], [9, 9.1, 9]))
+    unsure = module.changes_of(rows([5, 5.1, 5], [5, 5.2, 5], [9, 9.1, 9]))
     assert module.answer(unsure).startswith("Doesn't hold")
+    hopeful = module.changes_of(rows([5, 5.1, 5], [4, 6, 5], [9, 9.1, 9]))
+    assert module.answer(hopeful).startswith("Not shown")
 
 
 def test_the_command_writes_table_3(tiny_workshop, stills, heads):
