@@ -50,7 +50,7 @@ def test_a_face_that_leaves_and_comes_back_is_followed_while_it_is_there(aligner
         for landmark, place in ((36, (193, 101)), (45, (258, 104)), (8, (222, 179))):
             away = np.linalg.norm(f.landmarks[0, landmark] + (x, y) - place)
             assert away < 9, f"frame {f.frame}, landmark {landmark}"
-        assert f.confidence[0].mean() > 0.8
+        assert f.confidence[0].mean() > 0.6  # a probability: drawn solid from there
 
 
 def test_the_sample_clip_s_face_is_followed(aligner, root):
