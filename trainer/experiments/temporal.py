@@ -152,12 +152,7 @@ def temporal_report(
         table,
         [
             *_told(found),
-            "Mean error, all clips, if the LSTM's memory is wiped after every frame: "
-            + ", ".join(
-                f"{MODES[m]} {per_cent([float(np.mean(v)), *interval(v)])}"
-                for m, v in wiped.items()
-            )
-            + ". What remains of a gain then isn't memory.",
+            *_memory(wiped),
             f"{len(clips)} clips of {people} rendered people nobody of whom was trained on, exact "
             "truth; errors and jitter (acceleration of the error) in % of a frontal face's "
             "distance of the outer eye corners (0.65 of the face box), since in profile these "
@@ -222,6 +217,21 @@ def _told(found: dict[str, dict[str, dict[str, list[float]]]]) -> list[str]:
         for mode, of_mode in found.items()
         if mode != best
     ]
+
+
+def _memory(wiped: dict[str, list[float]]) -> list[str]:
+    """What the LSTM's memory is worth; nothing where it wasn't measured."""
+    told = ", ".join(
+        f"{MODES[mode]} {per_cent([float(np.mean(v)), *interval(v)])}" for mode, v in wiped.items()
+    )
+    return (
+        [
+            f"Mean error, all clips, if the LSTM's memory is wiped after every frame: {told}. What "
+            "remains of a gain then isn't memory."
+        ]
+        if wiped
+        else []
+    )
 
 
 def _figure(rows: list[Row]) -> Figure:
