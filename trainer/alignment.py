@@ -53,6 +53,9 @@ class AlignedFrame:
         the other two
     notes : what happened, in words: a face lost, found, turned away or hidden, an
         unreadable frame
+    disagreement : (F,) float32, mean distance between the response maps' and f_REG's
+        landmarks, in sides of the upright face box; NaN where there is no face, where it was
+        corrected and where the model doesn't ask f_REG
     """
 
     frame: int
@@ -61,10 +64,21 @@ class AlignedFrame:
     boxes: list[FaceBox | None]
     seconds: dict[str, float]
     notes: list[str] = field(default_factory=list)
+    disagreement: np.ndarray = field(init=False)
 
-    def put(self, slot: int, landmarks: np.ndarray, confidence: np.ndarray) -> None:
+    def __post_init__(self) -> None:
+        self.disagreement = np.full(len(self.landmarks), np.nan, np.float32)
+
+    def put(
+        self,
+        slot: int,
+        landmarks: np.ndarray,
+        confidence: np.ndarray,
+        disagreement: float = float("nan"),
+    ) -> None:
         """Fill one slot; all-NaN landmarks empty it."""
         self.landmarks[slot], self.confidence[slot] = landmarks, confidence
+        self.disagreement[slot] = disagreement
         seen = np.isfinite(landmarks).all(axis=-1).any()
         self.boxes[slot] = FaceBox.around(landmarks) if seen else None
 
@@ -230,7 +244,8 @@ class _Run:
             self._take_back(slot, since)
         out = self._empty(number, notes)
         for slot, track in self.tracker.tracks.items():
-            out.put(slot, track.result.landmarks, track.result.confidence)
+            result = track.result
+            out.put(slot, result.landmarks, result.confidence, result.disagreement)
         for slot, landmarks in pinned.items():
             known = np.isfinite(landmarks).all(axis=-1)
             out.put(slot, landmarks, np.where(known, 1.0, np.nan))
@@ -290,7 +305,7 @@ class _Run:
             frame = held.get(n)
             if frame is None or frame.boxes[slot] is not None or self._meets(frame, slot, result):
                 return
-            frame.put(slot, result.landmarks, result.confidence)
+            frame.put(slot, result.landmarks, result.confidence, result.disagreement)
 
     def _rewind(self, slot: int, number: int) -> None:
         """A face was corrected: follow it back until that agrees with what was there."""
@@ -311,7 +326,7 @@ class _Run:
                 if agreed == _AGREED_FRAMES:
                     return
                 if not near:
-                    frame.put(slot, result.landmarks, result.confidence)
+                    frame.put(slot, result.landmarks, result.confidence, result.disagreement)
 
     def _backwards(self, first: int, end: int) -> Generator[tuple[int, np.ndarray], None, None]:
         """(number, picture) from ``end - 1`` down to ``first``, decoded in runs."""

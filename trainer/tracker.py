@@ -95,6 +95,9 @@ class FaceNetwork:
         confidence = out.confidence.float().cpu().numpy()
         support = out.support.float().mean(dim=1).tolist()
         identity = out.identity.float().cpu().numpy()
+        apart = [float("nan")] * len(crops)
+        if out.disagreement is not None:
+            apart = out.disagreement.float().tolist()
         results = [
             FaceResult(
                 crop.invert(points[i]),
@@ -102,6 +105,7 @@ class FaceNetwork:
                 support[i],
                 out.state.select([i]) if out.state is not None else None,
                 identity[i],
+                apart[i],
             )
             for i, crop in enumerate(crops)
         ]
@@ -199,6 +203,7 @@ class FaceTracker:
         # The network only wakes its memory here; where the face is has been told.
         result.landmarks = full
         result.confidence, result.support = np.ones_like(result.confidence), 1.0
+        result.disagreement = float("nan")
         self._told(image, frame, slot, result)
 
     def trace(

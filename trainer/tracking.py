@@ -93,6 +93,8 @@ class FaceResult:
     support : 0 to 1, mean of what the picture holds for each landmark: whether it is a face
     state : the LSTM's memory after this frame, batch of one, or None
     identity : (256,) float32 embedding
+    disagreement : mean distance between the response maps' and f_REG's landmarks, in sides of
+        the upright face box; NaN where not computed
     """
 
     landmarks: np.ndarray
@@ -100,6 +102,7 @@ class FaceResult:
     support: float
     state: Any
     identity: np.ndarray
+    disagreement: float = float("nan")
 
 
 @dataclass

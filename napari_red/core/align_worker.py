@@ -73,6 +73,7 @@ def _align(aligner: Any, request: dict[str, Any], out: TextIO) -> None:
                 frame=int(result.frame),
                 landmarks=encode_array(result.landmarks),
                 confidence=encode_array(result.confidence),
+                disagreement=encode_array(result.disagreement),
             )
 
 

@@ -34,11 +34,20 @@ class AlignerProcessError(RedError):
 
 @dataclass(frozen=True, eq=False)
 class RemoteFrame:
-    """One frame's result: landmarks (F, L, 2) xy, NaN where lost; confidence (F, L)."""
+    """One frame's result, as in :class:`trainer.alignment.AlignedFrame`.
+
+    Attributes
+    ----------
+    frame : 0-based number in the video
+    landmarks : (F, L, 2) float32, xy in video pixels, NaN where lost
+    confidence : (F, L) float32, 0 to 1
+    disagreement : (F,) float32, in sides of the face box, NaN where not known
+    """
 
     frame: int
     landmarks: np.ndarray
     confidence: np.ndarray
+    disagreement: np.ndarray
 
 
 class AlignerProcess:
@@ -117,6 +126,7 @@ class AlignerProcess:
                     message["frame"],
                     decode_array(message["landmarks"]),
                     decode_array(message["confidence"]),
+                    decode_array(message["disagreement"]),
                 )
             if not self._stopped:
                 process.wait()

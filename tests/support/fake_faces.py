@@ -18,6 +18,7 @@ from trainer.models.rednet import AlignOutput
 from trainer.models.temporal import TemporalState
 
 RED, GREEN, BLUE = (250, 60, 60), (60, 250, 60), (60, 60, 250)
+DISAGREEMENT = 0.02
 _COLOURS = (RED, GREEN, BLUE)
 
 
@@ -160,6 +161,7 @@ class FakeNetwork:
             evidence=torch.zeros(len(crops), 68, 0),
             state=TemporalState(seen + 1, seen + 1),
             identity=torch.from_numpy(np.stack(identity).astype(np.float32)),
+            disagreement=torch.full((len(crops),), DISAGREEMENT),
         )
 
 

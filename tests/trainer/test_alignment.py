@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from fake_faces import (
     BLUE,
+    DISAGREEMENT,
     GREEN,
     RED,
     FakeDetector,
@@ -47,6 +48,15 @@ def test_a_moving_face_is_followed_in_every_frame():
     assert len(detector.calls) == 1, "a face that is followed needs no detector"
     assert frames[0].notes == ["face 1 found"]
     assert not any(f.notes for f in frames[1:])
+
+
+def test_disagreement_is_told_of_faces_and_not_of_corrected_or_empty_frames():
+    scenes = [*moving(6), [], []]
+    frames, _, _ = align(FakeVideo(scenes), corrections={(3, 0): landmarks_at(86, 120, 60)})
+    told = np.concatenate([f.disagreement for f in frames])
+    assert told.dtype == np.float32
+    np.testing.assert_allclose(told[[0, 1, 2, 4, 5]], DISAGREEMENT, rtol=1e-6)
+    assert np.isnan(told[[3, 6, 7]]).all()
 
 
 def test_the_memory_of_the_lstm_runs_along():

@@ -58,6 +58,9 @@ class AlignOutput:
     """What the LSTM hands on to the next frame; None without f_tRNN."""
     identity: Tensor
     """(B, 256) identity embedding."""
+    disagreement: Tensor | None = None
+    """(B,) mean distance between the response maps' and f_REG's landmarks, in sides of the
+    upright face box; None where f_REG wasn't asked."""
 
 
 @dataclass
@@ -180,11 +183,14 @@ class RedNet(nn.Module):
             look, mirror = self._look_twice(images, points, start, state, steps, with_regression)
         else:
             look, mirror = self._look(images, points, state, steps, with_regression), None
-        landmarks, gap = look.per_step[-1], None
-        # Where f_REG has no say it may not have been asked, so it gives no evidence either.
-        if self.config.combine and look.regression is not None:
-            gap = torch.linalg.vector_norm(landmarks - look.regression, dim=-1)
-            landmarks = torch.lerp(landmarks, look.regression, self.config.combine)
+        landmarks, gap, disagreement = look.per_step[-1], None, None
+        if look.regression is not None:
+            apart = torch.linalg.vector_norm(landmarks - look.regression, dim=-1)
+            disagreement = apart.mean(dim=-1) / _side(landmarks)
+            # Where f_REG has no say it may not have been asked, so it gives no evidence either.
+            if self.config.combine:
+                gap = apart
+                landmarks = torch.lerp(landmarks, look.regression, self.config.combine)
         eyes = scheme_for(self.config.n_landmarks).eye_corners
         quality = picture_quality(self.normalise(images))
         known = evidence(landmarks, look.mass, look.spread, gap, mirror, quality, eyes)
@@ -198,6 +204,7 @@ class RedNet(nn.Module):
             evidence=known,
             state=look.state,
             identity=look.identity,
+            disagreement=disagreement,
         )
 
     def _look(
@@ -289,3 +296,9 @@ class RedNet(nn.Module):
     @staticmethod
     def _to_pixels(shape: Tensor) -> Tensor:
         return shape * CROP_SIZE - 0.5
+
+
+def _side(landmarks: Tensor) -> Tensor:
+    """Side of the box around (B, L, 2) landmarks, mean of width and height: (B,)."""
+    extent = landmarks.amax(dim=1) - landmarks.amin(dim=1)
+    return extent.mean(dim=-1).clamp_min(1.0)

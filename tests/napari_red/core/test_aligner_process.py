@@ -56,6 +56,7 @@ def test_every_frame_comes_back_and_a_second_run_reuses_the_process(video, model
     assert [result.frame for result in results] == [0, 1, 2]
     assert results[0].landmarks.shape == (2, 68, 2)
     assert results[0].confidence.shape == (2, 68)
+    assert results[0].disagreement.shape == (2,)
     process = aligner._process
     correction = np.full((68, 2), 50, np.float32) + np.arange(68)[:, None]
     (again,) = aligner.run(video, start=5, stop=6, corrections={(5, 0): correction})

@@ -165,6 +165,16 @@ def test_combine_mixes_maps_and_regression() -> None:
     torch.testing.assert_close(both.landmarks, 0.75 * both.per_step[-1] + 0.25 * both.regression)
 
 
+def test_disagreement_of_maps_and_regression_is_told_in_sides_of_the_face_box() -> None:
+    model = net().eval()
+    out = model.align(crops(2), with_regression=True)
+    maps = out.per_step[-1]
+    side = (maps.amax(dim=1) - maps.amin(dim=1)).mean(dim=-1).clamp_min(1.0)
+    apart = torch.linalg.vector_norm(maps - out.regression, dim=-1).mean(dim=-1)
+    torch.testing.assert_close(out.disagreement, apart / side)
+    assert model.align(crops(2)).disagreement is None
+
+
 def test_aligning_leaves_the_response_maps_to_f_reg_as_they_were() -> None:
     model = net(replace(TINY, combine=0.5)).eval()
     with torch.inference_mode():
