@@ -13,9 +13,9 @@ from napari.layers.base import ActionType
 from napari.layers.points.points import _PointsSlicingState
 from napari.utils.notifications import show_info
 
+from napari_red.core.frame_view import FrameView
 from napari_red.core.palette import CORRECTED_COLOUR, landmark_colours, opacity
 from napari_red.core.points import contour_vectors, segment_indices, to_napari
-from napari_red.core.session import FrameView
 from trainer.scheme import scheme_for
 
 POINT_PART = 0.028

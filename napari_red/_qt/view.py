@@ -15,17 +15,12 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_red._qt.landmarks_layer import ContoursLayer, LandmarksLayer
 from napari_red._qt.video_layer import VideoLayer
+from napari_red.core.frame_view import FrameView
 from napari_red.core.points import face_and_landmark, from_napari
-from napari_red.core.session import FrameView, Session
+from napari_red.core.session import Session
 from trainer.errors import RedError
 
-NOTHING = FrameView(
-    -1,
-    np.zeros((0, 68, 2), np.float32),
-    np.zeros((0, 68), np.float32),
-    np.zeros((0, 68), bool),
-    np.zeros((0, 68), bool),
-)
+NOTHING = FrameView.empty(-1, 0, 68)
 """What is shown as long as no video is open."""
 
 NUDGES = {

@@ -1,35 +1,30 @@
 """The project file: one SQLite database that holds what models and people said.
 
 Every edit is committed, and on the disk, when the call that makes it returns.
-Predictions and corrections are in tables of their own, and the edit history only
-grows. The connection belongs to one thread; every method may be called from any.
+Predictions and corrections are in tables of their own, and the edit history only grows.
+Every method may be called from any thread.
 """
 
 from __future__ import annotations
 
+import getpass
 import json
-import shutil
 import sqlite3
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
-from napari_red.core import schema
-from napari_red.core.records import Correction, Edit, Prediction, TrackRecord, VideoRecord
-from trainer.errors import RedError
+from napari_red.core import cells, history, prediction_rows, video_rows
+from napari_red.core.cells import Address, Change
+from napari_red.core.chunks import CHUNK, Chunk, chunk_of
+from napari_red.core.database import SUFFIX, Database, Mode, ProjectError
+from napari_red.core.history import Step, UndoStacks
+from napari_red.core.marks import marks_from
+from napari_red.core.records import Correction, Identity, Prediction, TrackRecord, VideoRecord
 
-T = TypeVar("T")
-
-SUFFIX = ".red"
-_VIDEO_COLUMNS = "id, path, fingerprint, name, n_frames, height, width, fps, frame_names"
-
-
-class ProjectError(RedError):
-    """A project file that can't be opened, read or written."""
+__all__ = ["SUFFIX", "Project", "ProjectError"]
 
 
 class Project:
@@ -38,31 +33,30 @@ class Project:
     Parameters
     ----------
     path : path of the ``*.red`` file; made if it isn't there
+    mode : "write", "read", or "auto": see :class:`napari_red.core.database.Database`
+    who : the person who edits; by default the name they are logged in with
 
     Raises
     ------
     ProjectError
         If it isn't a project file, comes from a newer version, is damaged, or can't
-        be written.
+        be opened that way.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, mode: Mode = "write", who: str | None = None) -> None:
         self.path = Path(path)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="red-project")
-        self._connection: sqlite3.Connection
-        try:
-            self._do(self._open)
-        except BaseException:
-            self._thread.shutdown()
-            raise
+        self.who = who or _login()
+        self.database = Database(self.path, mode)
+        self._stacks: dict[int, UndoStacks] = {}
+
+    @property
+    def read_only(self) -> str:
+        """Why nothing can be written; empty where it can."""
+        return self.database.read_only
 
     def close(self) -> None:
         """Close the file; calling it twice does no harm."""
-        try:
-            self._thread.submit(lambda: self._connection.close())
-        except RuntimeError:  # already shut down
-            return
-        self._thread.shutdown()
+        self.database.close()
 
     def __enter__(self) -> Project:
         return self
@@ -70,7 +64,7 @@ class Project:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # -- videos, tracks, identities ------------------------------------------------
+    # -- videos --------------------------------------------------------------------
 
     def add_video(
         self,
@@ -83,58 +77,99 @@ class Project:
         fps: float,
         name: str | None = None,
         frame_names: list[str] | None = None,
+        times: np.ndarray | None = None,
     ) -> VideoRecord:
         """The record of a video, made if new. A video with the same fingerprint that
         was elsewhere is the same video, moved: its path is brought up to date. ``name``
-        is what its results are called, by default the file's."""
+        is what its results are called, by default the file's; ``times`` (T,) when each
+        frame is shown, in seconds since the first."""
         path = Path(path).absolute()
-        names = None if frame_names is None else json.dumps(frame_names)
-
-        def work(db: sqlite3.Connection) -> VideoRecord:
-            db.execute(
-                "INSERT INTO videos"
-                " (path, fingerprint, name, n_frames, height, width, fps, frame_names, added)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT (fingerprint) DO UPDATE SET path = excluded.path,"
-                " name = excluded.name",
-                (str(path), fingerprint, name or path.stem, n_frames, height, width, fps)
-                + (names, _now()),
+        values = {
+            "path": str(path),
+            "relative": video_rows.relative_to_project(path, self.path),
+            "fingerprint": fingerprint,
+            "name": name or path.stem,
+            "n_frames": n_frames,
+            "height": height,
+            "width": width,
+            "fps": fps,
+            "frame_names": None if frame_names is None else json.dumps(frame_names),
+            "times": None if times is None else video_rows.times_to_bytes(times),
+            "added": history.now(),
+        }
+        known = self.database.read(
+            "SELECT path, name FROM videos WHERE fingerprint = ?", (fingerprint,)
+        )
+        if known != [(values["path"], values["name"])] and not (known and self.read_only):
+            self.database.write(
+                lambda db: db.execute(
+                    f"INSERT INTO videos ({', '.join(values)})"
+                    f" VALUES ({', '.join(':' + key for key in values)})"
+                    " ON CONFLICT (fingerprint) DO UPDATE SET path = excluded.path,"
+                    " relative = excluded.relative, name = excluded.name",
+                    values,
+                )
             )
-            row = db.execute(
-                f"SELECT {_VIDEO_COLUMNS} FROM videos WHERE fingerprint = ?", (fingerprint,)
-            ).fetchone()
-            return _video(row)
-
-        return self._write(work)
+        (video,) = self._videos("WHERE fingerprint = ?", (fingerprint,))
+        return video
 
     def videos(self) -> list[VideoRecord]:
         """All videos, in the order they were added."""
-        rows = self._read(f"SELECT {_VIDEO_COLUMNS} FROM videos ORDER BY id")
-        return [_video(row) for row in rows]
+        return self._videos()
+
+    def video(self, video_id: int) -> VideoRecord:
+        """One video."""
+        (found,) = self._videos("WHERE id = ?", (video_id,))
+        return found
+
+    def relative_path(self, video_id: int) -> str | None:
+        """Where a video lay as seen from the project file, with forward slashes."""
+        return self.database.read("SELECT relative FROM videos WHERE id = ?", (video_id,))[0][0]
+
+    def times(self, video_id: int) -> np.ndarray | None:
+        """(T,) float64 seconds since the first frame; None where nobody noted them."""
+        ((blob,),) = self.database.read("SELECT times FROM videos WHERE id = ?", (video_id,))
+        return None if blob is None else video_rows.times_from(blob)
+
+    def set_video(self, video_id: int, **values: object) -> None:
+        """Change path, relative, name, start, stop, stride, state or message of a video."""
+        allowed = {"path", "relative", "name", "start", "stop", "stride", "state", "message"}
+        if unknown := set(values) - allowed:
+            raise ValueError(f"a video has no {', '.join(sorted(unknown))} to set")
+        pairs = ", ".join(f"{key} = ?" for key in values)
+        self.database.write(
+            lambda db: db.execute(
+                f"UPDATE videos SET {pairs} WHERE id = ?", (*values.values(), video_id)
+            )
+        )
+
+    def _videos(self, where: str = "", values: tuple = ()) -> list[VideoRecord]:
+        rows = self.database.read(
+            f"SELECT {video_rows.COLUMNS} FROM videos {where} ORDER BY id", values
+        )
+        return [video_rows.video_from(row) for row in rows]
+
+    # -- tracks and identities -----------------------------------------------------
 
     def add_track(self, video_id: int, face: int, n_landmarks: int) -> TrackRecord:
-        """The track of face number ``face``, made if new.
+        """The track of face number ``face``, made if new. No step of the history: models
+        do this.
 
         Raises
         ------
         ProjectError
             If that track has another number of landmarks.
         """
+        found = [track for track in self.tracks(video_id) if track.face == face]
+        if not found:
 
-        def work(db: sqlite3.Connection) -> TrackRecord:
-            db.execute(
-                "INSERT INTO tracks (video_id, face, n_landmarks) VALUES (?, ?, ?)"
-                " ON CONFLICT DO NOTHING",
-                (video_id, face, n_landmarks),
-            )
-            row = db.execute(
-                "SELECT id, video_id, face, n_landmarks FROM tracks"
-                " WHERE video_id = ? AND face = ?",
-                (video_id, face),
-            ).fetchone()
-            return TrackRecord(*row)
+            def work(db: sqlite3.Connection) -> None:
+                value = cells.track_value(video_id, face, n_landmarks, None)
+                cells.write(db, ("track", cells.next_id(db, "track"), 0), value)
 
-        track = self._write(work)
+            self.database.write(work)
+            found = [track for track in self.tracks(video_id) if track.face == face]
+        (track,) = found
         if track.n_landmarks != n_landmarks:
             raise ProjectError(
                 f"{self.path}: face {face + 1} has {track.n_landmarks} landmarks and the model "
@@ -143,252 +178,217 @@ class Project:
             )
         return track
 
-    def tracks(self, video_id: int) -> list[TrackRecord]:
-        """The tracks of a video, by face number."""
-        rows = self._read(
-            "SELECT id, video_id, face, n_landmarks FROM tracks WHERE video_id = ? ORDER BY face",
-            (video_id,),
+    def tracks(self, video_id: int | None = None) -> list[TrackRecord]:
+        """The tracks of a video by face number, or those of all videos."""
+        where, values = ("", ()) if video_id is None else ("WHERE t.video_id = ?", (video_id,))
+        rows = self.database.read(
+            "SELECT t.id, t.video_id, t.face, t.n_landmarks, i.id, i.name FROM tracks t"
+            f" LEFT JOIN identities i ON i.id = t.identity_id {where} ORDER BY t.video_id, t.face",
+            values,
         )
-        return [TrackRecord(*row) for row in rows]
+        return [
+            TrackRecord(track, video, face, n, None if person is None else Identity(person, name))
+            for track, video, face, n, person, name in rows
+        ]
 
-    def set_identity(self, track_id: int, name: str) -> None:
-        """Say who the face of a track is; the same name is the same person everywhere."""
+    def identities(self) -> list[Identity]:
+        """Everybody who has a name in this project, by name."""
+        rows = self.database.read("SELECT id, name FROM identities ORDER BY name")
+        return [Identity(*row) for row in rows]
 
-        def work(db: sqlite3.Connection) -> None:
-            db.execute("INSERT INTO identities (name) VALUES (?) ON CONFLICT DO NOTHING", (name,))
-            db.execute(
-                "UPDATE tracks SET identity_id = (SELECT id FROM identities WHERE name = ?)"
-                " WHERE id = ?",
-                (name, track_id),
-            )
-
-        self._write(work)
-
-    def identity(self, track_id: int) -> str | None:
-        """Who the face of a track is, None where nobody said."""
-        rows = self._read(
-            "SELECT name FROM identities WHERE id = (SELECT identity_id FROM tracks WHERE id = ?)",
-            (track_id,),
-        )
-        return rows[0][0] if rows else None
+    def new_id(self, kind: cells.Kind) -> int:
+        """A number for a new track or identity."""
+        return self.database.write(lambda db: cells.next_id(db, kind))
 
     # -- predictions ---------------------------------------------------------------
 
     def start_run(self, video_id: int, model: str, device: str) -> int:
         """Note that a model starts on a video; returns the run's id."""
-
-        def work(db: sqlite3.Connection) -> int:
-            cursor = db.execute(
-                "INSERT INTO runs (video_id, model, device, started) VALUES (?, ?, ?, ?)",
-                (video_id, model, device, _now()),
+        return self.database.write(
+            lambda db: int(
+                db.execute(
+                    "INSERT INTO runs (video_id, model, device, started) VALUES (?, ?, ?, ?)",
+                    (video_id, model, device, history.now()),
+                ).lastrowid
+                or 0
             )
-            return int(cursor.lastrowid or 0)
-
-        return self._write(work)
+        )
 
     def finish_run(self, run_id: int, outcome: str) -> None:
         """Note how a run ended: done, cancelled or failed."""
-        self._write(
+        self.database.write(
             lambda db: db.execute(
-                "UPDATE runs SET finished = ?, outcome = ? WHERE id = ?", (_now(), outcome, run_id)
+                "UPDATE runs SET finished = ?, outcome = ? WHERE id = ?",
+                (history.now(), outcome, run_id),
             )
+        )
+
+    def run_models(self, video_id: int) -> dict[int, str]:
+        """Number of each run over a video to the name of its model."""
+        return dict(
+            self.database.read("SELECT id, model FROM runs WHERE video_id = ?", (video_id,))
         )
 
     def write_predictions(self, run_id: int, rows: Iterable[tuple[int, Prediction]]) -> None:
         """Store ``(track id, prediction)`` pairs in one transaction.
 
-        A frame that a person corrected is left as it is. A lost face removes what an
-        earlier run had found in that frame.
+        A frame that a person corrected or accepted is left as it is. A lost face removes
+        what an earlier run had found in that frame.
         """
-        batch = list(rows)
+        by_chunk: dict[tuple[int, int], list[Prediction]] = defaultdict(list)
+        for track_id, prediction in rows:
+            by_chunk[track_id, chunk_of(prediction.frame)[0]].append(prediction)
 
         def work(db: sqlite3.Connection) -> None:
-            for track_id, prediction in batch:
-                corrected = db.execute(
-                    "SELECT 1 FROM corrections WHERE track_id = ? AND frame = ?",
-                    (track_id, prediction.frame),
-                ).fetchone()
-                if corrected:
-                    continue
-                if prediction.lost:
-                    db.execute(
-                        "DELETE FROM predictions WHERE track_id = ? AND frame = ?",
-                        (track_id, prediction.frame),
-                    )
-                    continue
-                db.execute(
-                    "INSERT OR REPLACE INTO predictions VALUES (?, ?, ?, ?, ?)",
-                    (
-                        track_id,
-                        prediction.frame,
-                        run_id,
-                        prediction.landmarks.astype("<f4").tobytes(),
-                        prediction.confidence.astype("<f4").tobytes(),
-                    ),
-                )
+            for (track_id, number), batch in by_chunk.items():
+                prediction_rows.write(db, run_id, track_id, number, batch)
 
-        self._write(work)
+        self.database.write(work)
 
-    def predictions(self, track_id: int) -> list[Prediction]:
-        """All predictions of a track, by frame."""
-        rows = self._read(
-            "SELECT frame, landmarks, confidence FROM predictions WHERE track_id = ?"
-            " ORDER BY frame",
+    def chunk(self, track_id: int, number: int) -> Chunk | None:
+        """What models said about a track in 128 frames; None where they said nothing."""
+        rows = self.database.read(
+            "SELECT data FROM predictions WHERE track_id = ? AND chunk = ?", (track_id, number)
+        )
+        return Chunk.from_bytes(rows[0][0]) if rows else None
+
+    def chunk_numbers(self, track_id: int) -> list[int]:
+        """The chunks of a track that hold anything, in order."""
+        rows = self.database.read(
+            "SELECT chunk FROM predictions WHERE track_id = ? ORDER BY chunk", (track_id,)
+        )
+        return [row[0] for row in rows]
+
+    def feature_blobs(self, track_id: int) -> list[tuple[int, bytes]]:
+        """(chunk, features) of a track, see :mod:`napari_red.core.features`."""
+        return self.database.read(
+            "SELECT chunk, features FROM predictions WHERE track_id = ? ORDER BY chunk",
             (track_id,),
         )
-        return [
-            Prediction(
-                frame,
-                np.frombuffer(landmarks, "<f4").reshape(-1, 2).astype(np.float32),
-                np.frombuffer(confidence, "<f4").astype(np.float32),
-            )
-            for frame, landmarks, confidence in rows
-        ]
 
-    # -- corrections ---------------------------------------------------------------
-
-    def write_correction(
-        self, track_id: int, frame: int, kind: str, after: Correction | None
-    ) -> Edit:
-        """Make one edit: what a person says about a face in a frame from now on.
-
-        Parameters
-        ----------
-        kind : move, hide, show, undo or redo
-        after : the whole correction of that face and frame, None to take it back
-
-        Returns
-        -------
-        Edit, as it stands in the history; it is on the disk.
-        """
-        at = _now()
-        blob = after.to_bytes() if after is not None and not after.says_nothing else None
-
-        def work(db: sqlite3.Connection) -> Edit:
-            row = db.execute(
-                "SELECT state FROM corrections WHERE track_id = ? AND frame = ?",
-                (track_id, frame),
-            ).fetchone()
-            before = row[0] if row else None
-            cursor = db.execute(
-                "INSERT INTO edits (at, track_id, frame, kind, before, after)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (at, track_id, frame, kind, before, blob),
-            )
-            edit_id = int(cursor.lastrowid or 0)
-            if blob is None:
-                db.execute(
-                    "DELETE FROM corrections WHERE track_id = ? AND frame = ?", (track_id, frame)
+    def predictions(self, track_id: int) -> list[Prediction]:
+        """All predictions of a track, by frame. Long: the whole track is in memory."""
+        found = []
+        for number in self.chunk_numbers(track_id):
+            chunk = self.chunk(track_id, number)
+            assert chunk is not None
+            for index in np.flatnonzero(chunk.present):
+                found.append(
+                    Prediction(
+                        number * CHUNK + int(index),
+                        chunk.landmarks[index],
+                        chunk.confidence[index],
+                        float(chunk.disagreement[index]),
+                    )
                 )
-            else:
-                db.execute(
-                    "INSERT OR REPLACE INTO corrections VALUES (?, ?, ?, ?)",
-                    (track_id, frame, blob, edit_id),
-                )
-            return Edit(edit_id, at, track_id, frame, kind, _state(before), _state(blob))
+        return found
 
-        return self._write(work)
+    # -- what people said ----------------------------------------------------------
+
+    def corrected_frames(self, track_id: int) -> list[int]:
+        """The frames of a track that a person corrected, in order."""
+        rows = self.database.read(
+            "SELECT frame FROM corrections WHERE track_id = ? ORDER BY frame", (track_id,)
+        )
+        return [row[0] for row in rows]
+
+    def correction(self, track_id: int, frame: int) -> Correction | None:
+        """What a person said about a face in one frame."""
+        rows = self.database.read(
+            "SELECT state FROM corrections WHERE track_id = ? AND frame = ?", (track_id, frame)
+        )
+        return Correction.from_bytes(rows[0][0]) if rows else None
 
     def corrections(self, track_id: int) -> dict[int, Correction]:
         """Frame to correction, for the frames of a track that a person corrected."""
-        rows = self._read("SELECT frame, state FROM corrections WHERE track_id = ?", (track_id,))
+        rows = self.database.read(
+            "SELECT frame, state FROM corrections WHERE track_id = ? ORDER BY frame", (track_id,)
+        )
         return {frame: Correction.from_bytes(state) for frame, state in rows}
 
-    def history(self, video_id: int) -> list[Edit]:
-        """Every edit ever made in a video, oldest first."""
-        rows = self._read(
-            "SELECT e.id, e.at, e.track_id, e.frame, e.kind, e.before, e.after FROM edits e"
-            " JOIN tracks t ON t.id = e.track_id WHERE t.video_id = ? ORDER BY e.id",
-            (video_id,),
+    def accepted(self, track_id: int) -> dict[int, np.ndarray]:
+        """Which frames a person accepted: number of 1024 frames to (1024,) bool."""
+        rows = self.database.read(
+            "SELECT chunk, bits FROM accepted WHERE track_id = ?", (track_id,)
         )
-        return [
-            Edit(i, at, track, frame, kind, _state(before), _state(after))
-            for i, at, track, frame, kind, before, after in rows
-        ]
+        return {number: marks_from(bits) for number, bits in rows}
 
-    # -- the one thread ------------------------------------------------------------
+    # -- the history ---------------------------------------------------------------
 
-    def _do(self, work: Callable[[], T]) -> T:
-        try:
-            return self._thread.submit(work).result()
-        except sqlite3.Error as error:
-            raise ProjectError(_explain(self.path, error)) from error
+    def edit(
+        self,
+        values: Mapping[Address, bytes | None],
+        *,
+        video_id: int | None,
+        label: str,
+        frames: tuple[int, int] = (0, 0),
+    ) -> Step | None:
+        """Give cells other values: one step that can be undone. It is on the disk.
 
-    def _read(self, query: str, values: tuple = ()) -> list[tuple]:
-        return self._do(lambda: self._connection.execute(query, values).fetchall())
+        Parameters
+        ----------
+        values : cell to its new value, see :mod:`napari_red.core.cells`
+        label : what is done, in a few words
+        frames : the first and last frame it touches
 
-    def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        def transaction() -> T:
-            db = self._connection
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                result = work(db)
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
-            return result
-
-        return self._do(transaction)
-
-    def _open(self) -> None:
-        is_new = not self.path.exists() or self.path.stat().st_size == 0
-        db = sqlite3.connect(self.path, timeout=10, isolation_level=None)
-        try:
-            db.execute("PRAGMA foreign_keys = ON")
-            db.execute("PRAGMA journal_mode = DELETE")
-            db.execute("PRAGMA synchronous = FULL")
-            if is_new:
-                schema.create(db)
-            else:
-                self._check_version(db)
-        except BaseException:
-            db.close()
-            raise
-        self._connection = db
-
-    def _check_version(self, db: sqlite3.Connection) -> None:
-        (application_id,) = db.execute("PRAGMA application_id").fetchone()
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if application_id != schema.APPLICATION_ID:
-            raise ProjectError(
-                f"{self.path}: is a database, but no project of this program; choose a "
-                f"{SUFFIX} file, or another name for the new project"
+        Returns
+        -------
+        The step, or None where nothing would change.
+        """
+        step = self.database.write(
+            lambda db: history.do(
+                db, values, who=self.who, video_id=video_id, label=label, frames=frames
             )
-        if version > schema.VERSION:
-            raise ProjectError(
-                f"{self.path}: written by a newer version of this program (schema {version}, "
-                f"known is {schema.VERSION}); update napari-red to open it"
+        )
+        if step is not None and video_id is not None:
+            self._stack(video_id, but=step).note(step.id, "do", None)
+        return step
+
+    def undo(self, video_id: int) -> Step | None:
+        """Take the last step in a video back; None if there is nothing to undo."""
+        return self._again(video_id, "undo")
+
+    def redo(self, video_id: int) -> Step | None:
+        """Make the last undone step again; None if there is none."""
+        return self._again(video_id, "redo")
+
+    def steps(self, video_id: int | None = None) -> list[Step]:
+        """The history, oldest first, without its changes."""
+        return self.database.look(lambda db: history.steps(db, video_id))
+
+    def changes(self, step_id: int) -> tuple[Change, ...]:
+        """What a step changed."""
+        return self.database.look(lambda db: history.changes_of(db, step_id))
+
+    def can_undo(self, video_id: int) -> tuple[int, int]:
+        """How many steps can be undone and redone in a video."""
+        stacks = self._stack(video_id)
+        return len(stacks.undo), len(stacks.redo)
+
+    def _again(self, video_id: int, kind: str) -> Step | None:
+        self.database.check_writable()
+        stacks = self._stack(video_id)
+        source = stacks.undo if kind == "undo" else stacks.redo
+        if not source:
+            return None
+        act = history.take_back if kind == "undo" else history.do_again
+        step = self.database.write(lambda db: act(db, source[-1], who=self.who))
+        stacks.note(step.id, kind, step.of)
+        return step
+
+    def _stack(self, video_id: int, but: Step | None = None) -> UndoStacks:
+        if video_id not in self._stacks:
+            before = 2**62 if but is None else but.id
+            rows = self.database.read(
+                "SELECT id, kind, of FROM steps WHERE video_id = ? AND id < ? ORDER BY id",
+                (video_id, before),
             )
-        if version < schema.VERSION:
-            shutil.copy2(self.path, self.path.with_name(f"{self.path.name}.v{version}"))
-            schema.migrate(db, version)
+            self._stacks[video_id] = UndoStacks.of(rows)
+        return self._stacks[video_id]
 
 
-def _video(row: tuple) -> VideoRecord:
-    names = None if row[-1] is None else json.loads(row[-1])
-    return VideoRecord(*(*row[:-1], names))
-
-
-def _state(blob: bytes | None) -> Correction | None:
-    return None if blob is None else Correction.from_bytes(blob)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _explain(path: Path, error: sqlite3.Error) -> str:
-    text = str(error)
-    if "unable to open" in text or "readonly" in text:
-        advice = "choose a folder that exists and that you may write to"
-    elif "not a database" in text or "malformed" in text:
-        advice = f"it is damaged or no {SUFFIX} file; choose another, or restore a copy"
-    elif "locked" in text:
-        advice = "another program is writing to it; close that one and try again"
-    elif "full" in text:
-        advice = "free some space on that disk and try again"
-    else:
-        advice = "check the disk it is on"
-    return f"{path}: can't be used as a project file ({text}); {advice}"
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "someone"

@@ -1,67 +1,33 @@
 """What is open now, and the one place that changes the project.
 
-A session is one video and its project file. It keeps the landmarks in memory as
-well, so that turning to a frame costs no reading; every change goes to the file
-first. Methods may be called from any thread.
+A session is one video of a project. It reads what a frame needs when it is turned to,
+and every change goes to the file first. Methods may be called from any thread. Edits of
+many frames are in :mod:`napari_red.core.edits`, those of whole tracks in
+:mod:`napari_red.core.track_edits`.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from napari_red.core.cells import Address
+from napari_red.core.frame_view import FrameView
+from napari_red.core.history import Step
 from napari_red.core.places import default_places, writable
 from napari_red.core.project import Project, ProjectError
-from napari_red.core.records import Correction, Edit, Prediction, TrackRecord, VideoRecord
+from napari_red.core.records import Correction, Prediction, TrackRecord, VideoRecord
+from napari_red.core.track_data import TrackData
 from trainer.data.fingerprint import video_fingerprint
 from trainer.data.video import Video
 from trainer.scheme import IBUG68
 
 Change = Callable[[int, int], None]
 """Told the first and last frame that changed."""
-
-
-@dataclass(frozen=True, eq=False)
-class FrameView:
-    """The landmarks of one frame, corrections before predictions.
-
-    Attributes
-    ----------
-    frame : int, from 0
-    landmarks : (F, L, 2) float32 array, xy in video pixels, NaN = not labelled
-    confidence : (F, L) float32 array, 0 … 1; 1 where a person put the landmark
-    corrected, hidden : (F, L) bool arrays
-    """
-
-    frame: int
-    landmarks: np.ndarray
-    confidence: np.ndarray
-    corrected: np.ndarray
-    hidden: np.ndarray
-
-    @property
-    def visible(self) -> np.ndarray:
-        """(F, L) bool array: labelled and not hidden."""
-        return np.isfinite(self.landmarks).all(axis=-1) & ~self.hidden
-
-
-@dataclass
-class _Track:
-    record: TrackRecord
-    landmarks: np.ndarray  # (T, L, 2) float32 predictions, NaN = none
-    confidence: np.ndarray  # (T, L) float32
-    corrections: dict[int, Correction] = field(default_factory=dict)
-
-    def merged(self, frame: int) -> np.ndarray:
-        correction = self.corrections.get(frame)
-        if correction is None:
-            return self.landmarks[frame].copy()
-        moved = correction.moved[:, None]
-        return np.where(moved, correction.landmarks, self.landmarks[frame])
 
 
 class Session:
@@ -73,6 +39,8 @@ class Session:
     project_path : path of the project file; by default beside the video, or among the
         person's own data where that folder can't be written. The file is made at the
         first change.
+    project : an open project to keep the video in, instead of a path; who opened it
+        closes it
 
     Attributes
     ----------
@@ -85,7 +53,13 @@ class Session:
         If the project file is there and can't be used.
     """
 
-    def __init__(self, video: Video, project_path: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        video: Video,
+        project_path: str | Path | None = None,
+        *,
+        project: Project | None = None,
+    ) -> None:
         self.video = video
         self.fingerprint = video_fingerprint(video.path)
         self.warnings: list[str] = []
@@ -96,21 +70,27 @@ class Session:
             if project_path is not None
             else default_places(video.path, self.fingerprint)
         )
-        self._project: Project | None = None
+        self._owns_project = project is None
+        self._project = project
         self._record: VideoRecord | None = None
-        self._tracks: list[_Track] = []
-        self._undo: list[Edit] = []
-        self._redo: list[Edit] = []
-        existing = next((place for place in self._places if place.exists()), None)
-        if existing is not None:
-            self._project = Project(writable(existing, self._places[-1]))
+        self._tracks: list[TrackData] = []
+        if project is None:
+            existing = next((place for place in self._places if place.exists()), None)
+            if existing is not None:
+                self._project = Project(writable(existing, self._places[-1]), "auto")
+        if self._project is not None:
+            if self._project.read_only:
+                self.warnings.append(
+                    f"{self._project.path}: opened for reading only, because "
+                    f"{self._project.read_only}. Nothing can be changed here."
+                )
             self._load(self._project)
 
     def close(self) -> None:
         """Close the project file; everything is in it already."""
-        if self._project is not None:
+        if self._project is not None and self._owns_project:
             self._project.close()
-            self._project = None
+        self._project = None
 
     def __enter__(self) -> Session:
         return self
@@ -122,6 +102,11 @@ class Session:
     def project_path(self) -> Path:
         """Where the project file is, or will be at the first change."""
         return self._project.path if self._project is not None else self._places[0]
+
+    @property
+    def read_only(self) -> str:
+        """Why nothing can be changed; empty where it can."""
+        return self._project.read_only if self._project is not None else ""
 
     @property
     def n_frames(self) -> int:
@@ -138,28 +123,29 @@ class Session:
         """Faces followed through this video, F."""
         return len(self._tracks)
 
+    @property
+    def tracks(self) -> list[TrackRecord]:
+        """The tracks of this video; a face's number here is its place in this list."""
+        return [track.record for track in self._tracks]
+
     # -- reading -------------------------------------------------------------------
 
     def view(self, frame: int) -> FrameView:
         """The landmarks of one frame, corrections before predictions."""
         with self._lock:
-            shape = (self.n_faces, self.n_landmarks)
-            landmarks = np.full((*shape, 2), np.nan, np.float32)
-            confidence = np.zeros(shape, np.float32)
-            corrected, hidden = np.zeros(shape, bool), np.zeros(shape, bool)
+            view = FrameView.empty(frame, self.n_faces, self.n_landmarks)
             for face, track in enumerate(self._tracks):
-                landmarks[face] = track.merged(frame)
-                confidence[face] = track.confidence[frame]
-                correction = track.corrections.get(frame)
-                if correction is not None:
-                    corrected[face], hidden[face] = correction.moved, correction.hidden
-                    confidence[face, correction.moved] = 1
-            return FrameView(frame, landmarks, confidence, corrected, hidden)
+                track.fill(view, face)
+            return view
+
+    def track(self, face: int) -> TrackData:
+        """What is known of one face."""
+        return self._tracks[face]
 
     def corrected_frames(self) -> list[tuple[int, int]]:
         """(frame, face) of everything a person corrected, in order."""
         with self._lock:
-            pairs = [(f, i) for i, track in enumerate(self._tracks) for f in track.corrections]
+            pairs = [(f, i) for i, track in enumerate(self._tracks) for f in track.corrected]
         return sorted(pairs)
 
     def complete_corrections(self) -> dict[tuple[int, int], np.ndarray]:
@@ -169,8 +155,8 @@ class Session:
             found = {
                 (frame, face): track.merged(frame)
                 for face, track in enumerate(self._tracks)
-                for frame, correction in track.corrections.items()
-                if not correction.hidden.all()
+                for frame in track.corrected
+                if not _all_hidden(track.correction(frame))
             }
         return {key: merged for key, merged in found.items() if np.isfinite(merged).all()}
 
@@ -186,7 +172,7 @@ class Session:
         self.opened()[0].finish_run(run_id, outcome)
 
     def store(self, run_id: int, batch: Iterable[tuple[int, Prediction]]) -> None:
-        """Write ``(face, prediction)`` pairs; corrected frames stay as they are.
+        """Write ``(face, prediction)`` pairs; corrected and accepted frames stay as they are.
 
         Raises
         ------
@@ -197,98 +183,134 @@ class Session:
         project, _ = self.opened()
         found = [face for face, prediction in rows if not prediction.lost]
         for face in range(max(found, default=-1) + 1):
-            self._add_track(face, len(rows[0][1].landmarks))
+            self._need_track(face, len(rows[0][1].landmarks))
         rows = [(face, prediction) for face, prediction in rows if face < self.n_faces]
         if not rows:
             return
-        project.write_predictions(
-            run_id, [(self._tracks[face].record.id, prediction) for face, prediction in rows]
-        )
-        with self._lock:
-            for face, prediction in rows:
-                track = self._tracks[face]
-                if prediction.frame not in track.corrections:
-                    track.landmarks[prediction.frame] = prediction.landmarks
-                    track.confidence[prediction.frame] = prediction.confidence
         frames = [prediction.frame for _, prediction in rows]
+        with self._lock:
+            tracks = self._tracks
+            project.write_predictions(
+                run_id, [(tracks[face].record.id, prediction) for face, prediction in rows]
+            )
+            for face in {face for face, _ in rows}:
+                tracks[face].forget(min(frames), max(frames))
         self._tell(min(frames), max(frames))
 
     # -- corrections ---------------------------------------------------------------
 
-    def move(self, frame: int, face: int, landmarks: dict[int, tuple[float, float]]) -> None:
+    def move(
+        self,
+        frame: int,
+        face: int,
+        landmarks: Mapping[int, tuple[float, float]],
+        label: str = "move",
+    ) -> None:
         """A person put landmarks somewhere: index to (x, y) in video pixels.
 
         It is on the disk when this returns.
         """
-        correction = self._correction(frame, face)
-        for index, position in landmarks.items():
-            correction.landmarks[index] = position
-            correction.hidden[index] = False
-        self._edit(frame, face, "move", correction)
+        with self._lock:
+            correction = self._correction(frame, face)
+            for index, position in landmarks.items():
+                correction.landmarks[index] = position
+                correction.hidden[index] = False
+            self._correct(frame, {face: correction}, label)
 
     def hide(self, frame: int, face: int, indices: Iterable[int]) -> None:
         """A person said that landmarks are not visible; they keep their position."""
-        correction = self._correction(frame, face)
-        correction.hidden[list(indices)] = True
-        self._edit(frame, face, "hide", correction)
+        with self._lock:
+            correction = self._correction(frame, face)
+            correction.hidden[list(indices)] = True
+            self._correct(frame, {face: correction}, "not visible")
 
     def show_all(self, frame: int) -> None:
         """Take every "not visible" in a frame back."""
-        for face in range(self.n_faces):
+        with self._lock:
+            shown = {}
+            for face in range(self.n_faces):
+                shown[face] = self._correction(frame, face)
+                shown[face].hidden[:] = False
+            self._correct(frame, shown, "visible")
+
+    def reset(self, frame: int, face: int, indices: Iterable[int] | None = None) -> None:
+        """Take what a person said about landmarks back, all of the face's if None."""
+        with self._lock:
             correction = self._correction(frame, face)
-            if correction.hidden.any():
-                correction.hidden[:] = False
-                self._edit(frame, face, "show", correction)
+            chosen = slice(None) if indices is None else list(indices)
+            correction.landmarks[chosen] = np.nan
+            correction.hidden[chosen] = False
+            self._correct(frame, {face: correction}, "reset to the prediction")
 
     def undo(self) -> int | None:
         """Take the last edit back; returns its frame, None if there is nothing to undo."""
-        return self._step("undo")
+        return self._step(Project.undo)
 
     def redo(self) -> int | None:
         """Make the last undone edit again; returns its frame, None if there is none."""
-        return self._step("redo")
+        return self._step(Project.redo)
 
-    def _step(self, kind: str) -> int | None:
+    def can_undo(self) -> tuple[int, int]:
+        """How many edits can be undone and redone."""
+        if self._project is None or self._record is None:
+            return 0, 0
+        return self._project.can_undo(self._record.id)
+
+    def apply(
+        self, values: Mapping[Address, bytes | None], label: str, frames: tuple[int, int]
+    ) -> Step | None:
+        """Give cells of the project other values, as one edit that can be undone."""
         with self._lock:
-            source, target = (
-                (self._undo, self._redo) if kind == "undo" else (self._redo, self._undo)
-            )
-            if not source:
+            project, record = self.opened()
+            step = project.edit(values, video_id=record.id, label=label, frames=frames)
+            if step is not None:
+                self._follow(step)
+        if step is not None:
+            self._tell(step.first, step.last)
+        return step
+
+    def _step(self, act: Callable[[Project, int], Step | None]) -> int | None:
+        with self._lock:
+            if self._project is None or self._record is None:
                 return None
-            edit = source[-1]
-            face = next(
-                i for i, track in enumerate(self._tracks) if track.record.id == edit.track_id
-            )
-            self._write(face, edit.frame, kind, edit.before if kind == "undo" else edit.after)
-            target.append(source.pop())
-        self._tell(edit.frame, edit.frame)
-        return edit.frame
+            step = act(self._project, self._record.id)
+            if step is None:
+                return None
+            self._follow(step)
+        self._tell(step.first, step.last)
+        return step.first
 
     def _correction(self, frame: int, face: int) -> Correction:
-        with self._lock:
-            known = self._tracks[face].corrections.get(frame)
+        """A copy of what a person said about a face, to be changed."""
+        track = self._tracks[face]
+        known = track.correction(frame)
         if known is None:
-            return Correction.empty(self.n_landmarks)
+            return replace(Correction.empty(track.record.n_landmarks), run=track.run(frame))
         return replace(known, landmarks=known.landmarks.copy(), hidden=known.hidden.copy())
 
-    def _edit(self, frame: int, face: int, kind: str, correction: Correction) -> None:
-        with self._lock:
-            if correction.same_as(self._tracks[face].corrections.get(frame)):
-                return
-            edit = self._write(face, frame, kind, correction)
-            self._undo.append(edit)
-            self._redo.clear()
-        self._tell(frame, frame)
+    def _correct(self, frame: int, corrections: Mapping[int, Correction], label: str) -> None:
+        values: dict[Address, bytes | None] = {}
+        for face, correction in corrections.items():
+            if not correction.same_as(self._tracks[face].correction(frame)):
+                value = None if correction.says_nothing else correction.to_bytes()
+                values["correction", self._tracks[face].record.id, frame] = value
+        if values:
+            self.apply(values, label, (frame, frame))
 
-    def _write(self, face: int, frame: int, kind: str, correction: Correction | None) -> Edit:
-        project, _ = self.opened()
-        track = self._tracks[face]
-        edit = project.write_correction(track.record.id, frame, kind, correction)
-        if edit.after is None:
-            track.corrections.pop(frame, None)
-        else:
-            track.corrections[frame] = edit.after
-        return edit
+    def _follow(self, step: Step) -> None:
+        """Bring what is in memory up to a step that the project made."""
+        if any(change.kind in ("track", "identity") for change in step.changes):
+            self.reload()
+            return
+        by_id = {track.record.id: track for track in self._tracks}
+        for change in step.changes:
+            track = by_id.get(change.a)
+            if track is None:
+                continue
+            if change.kind == "prediction" and step.kind != "do":
+                track.forget(step.first, step.last)  # part of it may be newer, and stayed
+            else:
+                track.follow(change, change.before if step.kind == "undo" else change.after)
 
     # -- the project behind it -----------------------------------------------------
 
@@ -308,8 +330,15 @@ class Session:
                     fps=video.fps,
                     name=video.name,
                     frame_names=video.frame_names,
+                    times=video.timestamps,
                 )
             return self._project, self._record
+
+    def reload(self) -> None:
+        """Read the tracks anew, after a change that wasn't made here."""
+        with self._lock:
+            project, record = self.opened()
+            self._tracks = [TrackData(project, track) for track in project.tracks(record.id)]
 
     def _first_that_works(self) -> Project:
         for place in self._places[:-1]:
@@ -326,46 +355,31 @@ class Session:
         path = str(Path(self.video.path).absolute())
         for record in project.videos():
             if record.fingerprint == self.fingerprint:
-                break
+                self.reload()
+                return
             if record.path == path:
                 self.warnings.append(
                     f"{path}: the video has changed since it was annotated; its earlier "
                     f"landmarks are kept in {project.path}, and it starts anew here"
                 )
-        else:
-            return
-        self.opened()
-        self._tracks = [self._read_track(project, track) for track in project.tracks(record.id)]
-        for edit in project.history(record.id):
-            if edit.kind == "undo":
-                self._redo.append(self._undo.pop())
-            elif edit.kind == "redo":
-                self._undo.append(self._redo.pop())
-            else:
-                self._undo.append(edit)
-                self._redo.clear()
 
-    def _read_track(self, project: Project, record: TrackRecord) -> _Track:
-        track = self._empty_track(record)
-        for prediction in project.predictions(record.id):
-            track.landmarks[prediction.frame] = prediction.landmarks
-            track.confidence[prediction.frame] = prediction.confidence
-        track.corrections = project.corrections(record.id)
-        return track
-
-    def _empty_track(self, record: TrackRecord) -> _Track:
-        shape = (self.n_frames, record.n_landmarks)
-        return _Track(record, np.full((*shape, 2), np.nan, np.float32), np.zeros(shape, np.float32))
-
-    def _add_track(self, face: int, n_landmarks: int) -> None:
+    def _need_track(self, face: int, n_landmarks: int) -> None:
         known = self._tracks[face].record.n_landmarks if face < self.n_faces else None
         if known == n_landmarks:
             return
         project, video = self.opened()
-        record = project.add_track(video.id, face, n_landmarks)
+        number = self._tracks[face].record.face if known else self._free_number()
+        record = project.add_track(video.id, number, n_landmarks)
         with self._lock:
-            self._tracks.append(self._empty_track(record))
+            self._tracks.append(TrackData(project, record))
+
+    def _free_number(self) -> int:
+        return max((track.record.face for track in self._tracks), default=-1) + 1
 
     def _tell(self, first: int, last: int) -> None:
         for listener in list(self.listeners):
             listener(first, last)
+
+
+def _all_hidden(correction: Correction | None) -> bool:
+    return correction is not None and bool(correction.hidden.all())

@@ -35,7 +35,8 @@ def face_at(x: float, y: float, side: float = 60.0) -> np.ndarray:
             arc(0, 0.25, 0.12, 0.03, 180, 495, 8),
         ]
     )
-    return (points * side + (x, y)).astype(np.float32)
+    # To 1/64 of a pixel, as the project file keeps predictions.
+    return (np.round((points * side + (x, y)) * 64) / 64).astype(np.float32)
 
 
 def truth(frame: int, face: int = 0) -> np.ndarray:

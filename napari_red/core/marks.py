@@ -1,0 +1,59 @@
+"""Yes or no for every frame of a video, 1024 frames at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+MARKS = 1024
+"""Frames of one block."""
+
+
+def marks_from(blob: bytes) -> np.ndarray:
+    """(1024,) bool from 128 bytes."""
+    return np.unpackbits(np.frombuffer(blob, np.uint8)).astype(bool)
+
+
+def marks_to_bytes(marks: np.ndarray) -> bytes | None:
+    """The inverse of :func:`marks_from`; None where all are False."""
+    return np.packbits(marks).tobytes() if marks.any() else None
+
+
+class Marks:
+    """Which frames of a track are marked.
+
+    Parameters
+    ----------
+    blocks : number of 1024 frames to (1024,) bool; blocks without a mark may be missing
+    """
+
+    def __init__(self, blocks: dict[int, np.ndarray] | None = None) -> None:
+        self.blocks = dict(blocks or {})
+
+    def __getitem__(self, frame: int) -> bool:
+        number, index = divmod(frame, MARKS)
+        block = self.blocks.get(number)
+        return block is not None and bool(block[index])
+
+    def changed(self, first: int, stop: int, value: bool) -> dict[int, np.ndarray]:
+        """The blocks that are others after marking frames ``first`` to before ``stop``."""
+        changed = {}
+        for number in range(first // MARKS, (max(stop, first + 1) - 1) // MARKS + 1):
+            block = self.blocks.get(number, np.zeros(MARKS, bool)).copy()
+            begin = number * MARKS
+            block[max(first - begin, 0) : max(stop - begin, 0)] = value
+            if not np.array_equal(block, self.blocks.get(number, np.zeros(MARKS, bool))):
+                changed[number] = block
+        return changed
+
+    def as_array(self, n_frames: int) -> np.ndarray:
+        """(T,) bool."""
+        marks = np.zeros(-(-n_frames // MARKS) * MARKS, bool)
+        for number, block in self.blocks.items():
+            part = marks[number * MARKS : (number + 1) * MARKS]
+            part[:] = block[: len(part)]
+        return marks[:n_frames]
+
+    @property
+    def count(self) -> int:
+        """How many frames are marked."""
+        return sum(int(block.sum()) for block in self.blocks.values())

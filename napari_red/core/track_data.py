@@ -1,0 +1,151 @@
+"""What is known of one face through one video, read from the project as it is needed."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import TypeVar
+
+import numpy as np
+
+from napari_red.core.cells import Change, unpack_prediction
+from napari_red.core.chunks import CHUNK, Chunk, chunk_of
+from napari_red.core.frame_view import FrameView
+from napari_red.core.marks import MARKS, Marks, marks_from
+from napari_red.core.project import Project
+from napari_red.core.records import Correction, TrackRecord
+
+KEPT_CHUNKS = 24
+"""Chunks of a track that stay in memory: about 2 MB."""
+
+KEPT_CORRECTIONS = 1024
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class TrackData:
+    """One track of an open video. Nothing here is as long as the video, but the numbers
+    of the corrected frames.
+
+    Parameters
+    ----------
+    project : the open project
+    record : the track
+    """
+
+    def __init__(self, project: Project, record: TrackRecord) -> None:
+        self.record = record
+        self.corrected: list[int] = project.corrected_frames(record.id)
+        self.accepted = Marks(project.accepted(record.id))
+        self._project = project
+        self._chunks: OrderedDict[int, Chunk | None] = OrderedDict()
+        self._corrections: OrderedDict[int, Correction] = OrderedDict()
+
+    def chunk(self, number: int) -> Chunk | None:
+        """What models said in 128 frames; not to be changed."""
+        return _remembered(
+            self._chunks, number, KEPT_CHUNKS, lambda: self._project.chunk(self.record.id, number)
+        )
+
+    def correction(self, frame: int) -> Correction | None:
+        """What a person said about a frame."""
+        if not self.is_corrected(frame):
+            return None
+
+        def read() -> Correction:
+            found = self._project.correction(self.record.id, frame)
+            return found or Correction.empty(self.record.n_landmarks)
+
+        return _remembered(self._corrections, frame, KEPT_CORRECTIONS, read)
+
+    def is_corrected(self, frame: int) -> bool:
+        """True where a person corrected the frame."""
+        index = bisect_left(self.corrected, frame)
+        return index < len(self.corrected) and self.corrected[index] == frame
+
+    def is_held(self, frame: int) -> bool:
+        """True where no model may change the frame: it is corrected or accepted."""
+        return self.is_corrected(frame) or self.accepted[frame]
+
+    def before(self, frame: int) -> int | None:
+        """The last corrected frame before ``frame``."""
+        index = bisect_left(self.corrected, frame)
+        return self.corrected[index - 1] if index else None
+
+    def after(self, frame: int) -> int | None:
+        """The first corrected frame after ``frame``."""
+        index = bisect_right(self.corrected, frame)
+        return self.corrected[index] if index < len(self.corrected) else None
+
+    def predicted(self, frame: int) -> np.ndarray:
+        """(L, 2) float32 landmarks of the model; NaN where there is none. A copy."""
+        number, index = chunk_of(frame)
+        chunk = self.chunk(number)
+        if chunk is None:
+            return np.full((self.record.n_landmarks, 2), np.nan, np.float32)
+        return chunk.landmarks[index].copy()
+
+    def run(self, frame: int) -> int:
+        """The run that predicted the frame, 0 where none did."""
+        number, index = chunk_of(frame)
+        chunk = self.chunk(number)
+        return 0 if chunk is None else int(chunk.run[index])
+
+    def merged(self, frame: int) -> np.ndarray:
+        """(L, 2) float32 landmarks, corrections before predictions. A copy."""
+        correction = self.correction(frame)
+        if correction is None:
+            return self.predicted(frame)
+        return np.where(correction.moved[:, None], correction.landmarks, self.predicted(frame))
+
+    def fill(self, view: FrameView, face: int) -> None:
+        """Put this track's part into a view, as face number ``face``."""
+        number, index = chunk_of(view.frame)
+        chunk = self.chunk(number)
+        if chunk is not None:
+            view.landmarks[face] = chunk.landmarks[index]
+            view.confidence[face] = chunk.confidence[index]
+            view.run[face] = chunk.run[index]
+        view.accepted[face] = self.accepted[view.frame]
+        correction = self.correction(view.frame)
+        if correction is not None:
+            moved = correction.moved
+            view.corrected[face], view.hidden[face] = moved, correction.hidden
+            view.landmarks[face, moved] = correction.landmarks[moved]
+            view.confidence[face, moved] = 1
+
+    def forget(self, first: int, last: int) -> None:
+        """Predictions of these frames are others in the project."""
+        for number in range(first // CHUNK, last // CHUNK + 1):
+            self._chunks.pop(number, None)
+
+    def follow(self, change: Change, value: bytes | None) -> None:
+        """A cell of this track has another value in the project."""
+        if change.kind == "prediction":
+            data = None if value is None else Chunk.from_bytes(unpack_prediction(value)[1])
+            self._chunks[change.b] = data
+        elif change.kind == "accepted":
+            block = np.zeros(MARKS, bool) if value is None else marks_from(value)
+            self.accepted.blocks[change.b] = block
+        elif change.kind == "correction":
+            self._corrections.pop(change.b, None)
+            known = self.is_corrected(change.b)
+            if value is None and known:
+                self.corrected.remove(change.b)
+            elif value is not None:
+                self._corrections[change.b] = Correction.from_bytes(value)
+                if not known:
+                    insort(self.corrected, change.b)
+
+
+def _remembered(kept: OrderedDict[K, V], key: K, most: int, read: Callable[[], V]) -> V:
+    """A value from ``kept``, read if it isn't there; the least used ones go."""
+    if key in kept:
+        kept.move_to_end(key)
+        return kept[key]
+    value = kept[key] = read()
+    while len(kept) > most:
+        kept.popitem(last=False)
+    return value
