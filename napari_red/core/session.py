@@ -104,6 +104,22 @@ class Session:
         return self._project.path if self._project is not None else self._places[0]
 
     @property
+    def project(self) -> Project | None:
+        """The project file; None as long as no change has made it."""
+        return self._project
+
+    @property
+    def video_id(self) -> int | None:
+        """The video's number in the project; None as long as it isn't in there."""
+        return None if self._record is None else self._record.id
+
+    def hand_over(self) -> Project:
+        """The project file, made if it isn't there; the caller closes it from now on."""
+        project, _ = self.opened()
+        self._owns_project = False
+        return project
+
+    @property
     def read_only(self) -> str:
         """Why nothing can be changed; empty where it can."""
         return self._project.read_only if self._project is not None else ""
