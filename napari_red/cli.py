@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
+from napari_red.commands.bar import progress_bar
+from napari_red.commands.files import export, formats, import_
 from napari_red.core import doctor as checks
 from napari_red.core.demo import DemoResult, run_demo
-from napari_red.core.export import export_project
-from napari_red.core.jobs import Progress, ProgressCallback
 from napari_red.core.models import DEFAULT_MODEL
 from napari_red.core.prealign import Settings
-from napari_red.core.project import Project, ProjectError
 from napari_red.core.sample import sample_path
 from trainer.align_command import align
 from trainer.console import ToldGroup, told
@@ -34,7 +30,6 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 console = Console()
-errors = Console(stderr=True)
 
 ModelOption = Annotated[str, typer.Option(help="Name of a model that ships, or a model file.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
@@ -62,7 +57,7 @@ def demo(
         path = video or sample_path()
         console.print(f"Aligning {path} with {model} …")
         aligner = SequentialAligner(load_model(model), device=device)
-        with open_video(path) as opened, _bar("Landmarks") as report:
+        with open_video(path) as opened, progress_bar("Landmarks") as report:
             result = run_demo(opened, aligner, out, Settings(model, device), report)
         _say_demo(result)
         if window and checks.has_screen() and checks.has_qt():
@@ -75,22 +70,9 @@ def demo(
 app.command()(align)
 
 
-@app.command()
-def export(
-    project: Annotated[Path, typer.Argument(help="A project file, NAME.red.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the annotation.")],
-) -> None:
-    """Write the .pts files of a project, in the layout of 300-VW; corrections win."""
-    with told():
-        if not project.is_file():
-            raise ProjectError(f"{project}: no such project file; check the path")
-        with Project(project) as opened, _bar("Export") as report:
-            summaries = export_project(opened, out, report)
-        for summary in summaries:
-            console.print(
-                f"{summary.folder}: {summary.files} files, {summary.corrected} corrected, "
-                f"{summary.without_face} frames without a face"
-            )
+app.command()(export)
+app.command("import")(import_)
+app.command()(formats)
 
 
 @app.command()
@@ -107,17 +89,6 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-@contextmanager
-def _bar(title: str) -> Iterator[ProgressCallback]:
-    with ProgressBar(console=errors, transient=True) as bar:
-        task = bar.add_task(title, total=None)
-
-        def report(progress: Progress) -> None:
-            bar.update(task, completed=progress.done, total=progress.total or None)
-
-        yield report
-
-
 def _say_demo(result: DemoResult) -> None:
     aligned, exported = result.aligned, result.exported
     rate = aligned.frames / aligned.seconds if aligned.seconds else 0
@@ -126,7 +97,7 @@ def _say_demo(result: DemoResult) -> None:
         f"{aligned.without_face} without a face"
     )
     for what, where in (
-        ("annotation", exported.folder / "annot"),
+        ("annotation", exported.written[0] / "annot"),
         ("picture", result.picture),
         ("project", result.project),
     ):

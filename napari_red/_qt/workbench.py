@@ -256,6 +256,6 @@ class Workbench(QObject):
 
     def _say_exported(self, summary: ExportSummary) -> str:
         return (
-            f"{summary.files} files in {summary.folder}, {summary.corrected} of them corrected"
+            f"{summary.faces} faces in {summary.out}, {summary.corrected} of them corrected"
             + (f"; {summary.without_face} frames without a face." if summary.without_face else ".")
         )

@@ -1,44 +1,66 @@
-"""Annotation files out of a project, in the layout of 300-VW.
-
-``NAME/annot/000001.pts`` for the first face, ``NAME/face_2/annot/000001.pts`` for the
-second and so on. File names count frames from 1, or are those of numbered
-pictures. A frame without the face has no file.
-"""
+"""Annotation files out of a project; corrections win over predictions."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
+from napari_red.core.annotation import VideoAnnotation, pseudonyms
+from napari_red.core.formats.base import Options
+from napari_red.core.formats.registry import format_called
+from napari_red.core.gather import annotation_of
+from napari_red.core.jobs import ProgressCallback, ShouldStop
 from napari_red.core.project import Project
-from napari_red.core.records import Correction, Prediction, TrackRecord, VideoRecord
 from napari_red.core.session import Session
-from trainer.data.pts import write_pts
+from napari_red.core.settings_table import secret
+from trainer.data.video import Video, open_video
 from trainer.errors import RedError
-
-MARKER = "napari-red.json"
-"""Stands in a folder that this program exported; only there older files are replaced."""
-
-_FRAME_FILE = re.compile(r"^\d+\.pts$")
 
 
 class ExportError(RedError):
-    """Annotation files that can't be written."""
+    """An export that can't be made: what is missing, and what to do."""
+
+
+@dataclass(frozen=True)
+class ExportChoice:
+    """What is exported, and how.
+
+    Attributes
+    ----------
+    format : a key of :data:`napari_red.core.formats.registry.FORMATS`
+    only_accepted : leave out the frames nobody accepted
+    n_points : 68, or the 7 that some sets use (``.pts`` and others)
+    pseudonyms : "person_01" and so on in the place of names
+    pictures : write the frames' pictures too, where the format refers to pictures
+    """
+
+    format: str = "pts"
+    only_accepted: bool = False
+    n_points: Literal[68, 7] = 68
+    pseudonyms: bool = False
+    pictures: bool = False
 
 
 @dataclass(frozen=True)
 class ExportSummary:
-    """What was written: the video's folder, files, corrected files among them, frames
-    without any face."""
+    """What was written.
 
-    folder: Path
-    files: int
+    Attributes
+    ----------
+    out : the folder everything is in
+    written : the files to open, or the folders where a format has a file for each frame
+    faces : faces in frames that were exported
+    corrected : how many of these a person corrected
+    without_face : frames of these videos in which no face was exported
+    """
+
+    out: Path
+    written: tuple[Path, ...]
+    faces: int
     corrected: int
     without_face: int
 
@@ -48,71 +70,43 @@ def export_project(
     out_dir: str | Path,
     on_progress: ProgressCallback = lambda _: None,
     should_stop: ShouldStop = lambda: False,
-) -> list[ExportSummary]:
-    """Export every video of a project; see :func:`export_video`."""
-    videos = project.videos()
-    if not videos:
-        raise ExportError(f"{project.path}: no video in it; pre-annotate one first")
-    return [
-        export_video(project, video, out_dir, on_progress, should_stop, name=name)
-        for video, name in zip(videos, _distinct([video.name for video in videos]), strict=True)
-    ]
-
-
-def export_video(
-    project: Project,
-    video: VideoRecord,
-    out_dir: str | Path,
-    on_progress: ProgressCallback = lambda _: None,
-    should_stop: ShouldStop = lambda: False,
     *,
-    name: str | None = None,
+    choice: ExportChoice | None = None,
+    video_ids: Sequence[int] | None = None,
 ) -> ExportSummary:
-    """Write the annotation of one video; corrections win over predictions.
-
-    Landmarks that are not visible keep their position in the file, as is usual in that
-    format; a face of which no landmark is visible has no file.
+    """Export the videos of a project.
 
     Parameters
     ----------
-    out_dir : the folder that gets ``NAME/annot``
-    name : the video's folder; by default the video's name
+    out_dir : the folder, made if missing
+    choice : format and what goes in; ``.pts`` files of everything if None
+    video_ids : which videos; all if None
 
     Raises
     ------
     ExportError
+        If there is nothing to export.
+    FormatError
         If the folder can't be written, or holds annotation of other origin.
     StopWork
         When ``should_stop`` answers True.
     """
-    folder = Path(out_dir) / (name or video.name)
-    tracks = project.tracks(video.id)
-    total = video.n_frames * len(tracks)
-    stems = video.annotation_stems()
-    files = corrected = 0
-    with_face: set[int] = set()
-    _claim(folder)
-    for track in tracks:
-        annot = face_folder(folder, track.face)
-        _make(annot)
-        written: set[str] = set()
-        merged = _merged(project, track)
-        for step, frame in enumerate(range(video.n_frames)):
-            if should_stop():
-                raise StopWork
-            if frame in merged:
-                landmarks, by_hand = merged[frame]
-                file_name = f"{stems[frame]}.pts"
-                write_pts(annot / file_name, landmarks)
-                written.add(file_name)
-                corrected += by_hand
-                with_face.add(frame)
-            if step % 50 == 0:
-                on_progress(Progress(track.face * video.n_frames + step, total, str(annot)))
-        _remove_others(annot, written)
-        files += len(written)
-    on_progress(Progress(total, total, str(folder)))
-    return ExportSummary(folder, files, corrected, video.n_frames - len(with_face))
+    choice = choice or ExportChoice()
+    chosen = [v for v in project.videos() if video_ids is None or v.id in set(video_ids)]
+    if not chosen:
+        raise ExportError(f"{project.path}: no video in it; add and pre-annotate one first")
+    annotations: Sequence[VideoAnnotation] = [annotation_of(project, video) for video in chosen]
+    if not any(video.faces for video in annotations):
+        names = ", ".join(video.name for video in annotations)
+        raise ExportError(f"{names}: no landmarks yet; pre-annotate it first")
+    if choice.pseudonyms:
+        annotations, _ = pseudonyms(annotations, secret(project))
+    with _Pictures({v.name: Path(r.path) for v, r in zip(annotations, chosen, strict=True)}) as p:
+        options = Options(choice.only_accepted, choice.n_points, p if choice.pictures else None)
+        written = format_called(choice.format).write(
+            annotations, out_dir, options, on_progress, should_stop
+        )
+    return _summary(Path(out_dir), written, annotations, choice)
 
 
 def export_session(
@@ -120,78 +114,55 @@ def export_session(
     out_dir: str | Path,
     on_progress: ProgressCallback = lambda _: None,
     should_stop: ShouldStop = lambda: False,
+    *,
+    choice: ExportChoice | None = None,
 ) -> ExportSummary:
-    """Export the open video; see :func:`export_video`."""
+    """Export the open video; see :func:`export_project`."""
     if not session.n_faces:
         raise ExportError(f"{session.video.path}: has no landmarks yet; pre-annotate it first")
     project, video = session.opened()
-    return export_video(project, video, out_dir, on_progress, should_stop)
-
-
-def face_folder(folder: Path, face: int) -> Path:
-    """Where the annotation of face number ``face`` (from 0) goes."""
-    return folder / "annot" if face == 0 else folder / f"face_{face + 1}" / "annot"
-
-
-def _merged(project: Project, track: TrackRecord) -> dict[int, tuple[np.ndarray, bool]]:
-    """Frame to (landmarks, corrected?) for the frames that get a file."""
-    predictions: dict[int, Prediction] = {p.frame: p for p in project.predictions(track.id)}
-    corrections = project.corrections(track.id)
-    merged: dict[int, tuple[np.ndarray, bool]] = {
-        frame: (prediction.landmarks, False) for frame, prediction in predictions.items()
-    }
-    for frame, correction in corrections.items():
-        if correction.hidden.all():
-            merged.pop(frame, None)
-            continue
-        merged[frame] = (_apply(correction, predictions.get(frame)), True)
-    return {frame: row for frame, row in merged.items() if np.isfinite(row[0]).any()}
-
-
-def _apply(correction: Correction, prediction: Prediction | None) -> np.ndarray:
-    if prediction is None:
-        return correction.landmarks
-    return np.where(correction.moved[:, None], correction.landmarks, prediction.landmarks)
-
-
-def _claim(folder: Path) -> None:
-    """Make the video's folder ours, unless someone else's annotation is in it."""
-    marker = folder / MARKER
-    if not marker.exists() and any(folder.glob("**/annot/*.pts")):
-        raise ExportError(
-            f"{folder}: holds annotation files that this program didn't write; choose another "
-            "folder, so that they aren't overwritten"
-        )
-    _make(folder)
-    try:
-        marker.write_text(json.dumps({"written_by": "napari-red"}) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-
-
-def _unwritable(folder: Path, error: OSError) -> ExportError:
-    return ExportError(
-        f"{folder}: can't be written ({error.strerror}); choose a folder you may write to"
+    return export_project(
+        project, out_dir, on_progress, should_stop, choice=choice, video_ids=[video.id]
     )
 
 
-def _remove_others(annot: Path, written: set[str]) -> None:
-    for path in annot.iterdir():
-        if _FRAME_FILE.match(path.name) and path.name not in written:
-            path.unlink()
+def _summary(
+    out: Path, written: Sequence[Path], annotations: Sequence[VideoAnnotation], choice: ExportChoice
+) -> ExportSummary:
+    faces = corrected = without = 0
+    for video in annotations:
+        seen: set[int] = set()
+        for face in video.faces:
+            shown = (face.labelled & face.visible).any(axis=1)
+            if choice.only_accepted:
+                shown &= face.accepted
+            faces += int(shown.sum())
+            corrected += int((shown & face.corrected.any(axis=1)).sum())
+            seen.update(face.frames[np.flatnonzero(shown)].tolist())
+        without += video.n_frames - len(seen)
+    return ExportSummary(out, tuple(written), faces, corrected, without)
 
 
-def _distinct(names: Iterable[str]) -> list[str]:
-    seen: dict[str, int] = {}
-    distinct: list[str] = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        distinct.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
-    return distinct
+class _Pictures:
+    """The pictures of videos that are exported, one open at a time."""
+
+    def __init__(self, paths: dict[str, Path]) -> None:
+        self._paths = paths
+        self._open: tuple[str, Video] | None = None
+
+    def __call__(self, video: VideoAnnotation, frame: int) -> np.ndarray:
+        if self._open is None or self._open[0] != video.name:
+            self._close()
+            self._open = (video.name, open_video(self._paths[video.name]))
+        return self._open[1].frame(frame)
+
+    def _close(self) -> None:
+        if self._open is not None:
+            self._open[1].close()
+            self._open = None
+
+    def __enter__(self) -> _Pictures:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()

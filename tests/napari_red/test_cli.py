@@ -19,7 +19,7 @@ def project(video_path, make_aligner):
 def test_export_writes_what_the_project_holds(project, tmp_path):
     result = CliRunner().invoke(app, ["export", str(project), "-o", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
-    assert "24 files, 1 corrected" in " ".join(result.output.split())
+    assert "24 faces, 1 of them corrected" in " ".join(result.output.split())
     landmarks = read_pts(tmp_path / "out" / "clip" / "annot" / "000006.pts")
     assert landmarks[30].tolist() == pytest.approx([1.5, 2.5], abs=1e-3)
 
@@ -29,3 +29,27 @@ def test_an_error_is_one_line_without_a_traceback(tmp_path):
     assert result.exit_code == 2
     assert "no such project file" in result.output
     assert "Traceback" not in result.output
+
+
+def test_labels_come_in_as_a_model_s_or_as_a_persons_when_trusted(project, video_path, tmp_path):
+    runner = CliRunner()
+    assert runner.invoke(app, ["export", str(project), "-o", str(tmp_path / "out")]).exit_code == 0
+    for trusted in ([], ["--trusted"]):
+        new = tmp_path / f"new{len(trusted)}.red"
+        labels = str(tmp_path / "out" / "clip")
+        result = runner.invoke(
+            app, ["import", str(new), labels, "--video", str(video_path), *trusted]
+        )
+        assert result.exit_code == 0, result.output
+        with open_video(video_path) as video, Session(video, new) as session:
+            view = session.view(5)
+            assert view.landmarks[0, 30].tolist() == pytest.approx([1.5, 2.5], abs=1e-3)
+            assert view.corrected.all() == bool(trusted)
+            assert session.undo() == 0
+            assert session.n_faces == 0
+
+
+def test_an_unknown_format_names_those_there_are(project, tmp_path):
+    result = CliRunner().invoke(app, ["export", str(project), "-o", str(tmp_path), "-f", "docx"])
+    assert result.exit_code == 2
+    assert "coco" in result.output

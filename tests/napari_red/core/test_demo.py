@@ -10,7 +10,7 @@ def test_the_demo_leaves_a_project_annotation_and_a_picture(video_path, tmp_path
     out = tmp_path / "demo-output"
     with open_video(video_path) as video:
         result = run_demo(video, make_aligner(), out, Settings("made"))
-        assert result.aligned.frames == result.exported.files == 24
+        assert result.aligned.frames == result.exported.faces == 24
         assert iio.imread(result.picture).shape == (240, 320, 3)
         with Session(video, result.project) as session:
             assert session.view(23).visible.all()

@@ -2,12 +2,16 @@ import os
 
 import imageio.v3 as iio
 import numpy as np
+import pandas
 import pytest
 
-from napari_red.core.export import ExportError, export_project, export_session
+from napari_red.core.edits import accept
+from napari_red.core.export import ExportChoice, ExportError, export_project, export_session
+from napari_red.core.formats.base import FormatError
 from napari_red.core.jobs import StopWork
 from napari_red.core.prealign import Settings, prealign
 from napari_red.core.session import Session
+from napari_red.core.track_edits import name_identity
 from trainer.data.pts import read_pts, write_pts
 from trainer.data.video import open_video
 
@@ -28,13 +32,13 @@ def test_the_layout_is_that_of_300vw(session, tmp_path, made_truth):
     second = tmp_path / "out" / "clip" / "face_2" / "annot"
     assert not (second / "000008.pts").exists()
     np.testing.assert_allclose(read_pts(second / "000006.pts"), made_truth(5, 1), atol=1e-3)
-    assert (summary.files, summary.without_face) == (23 + 22, 1)
+    assert (summary.faces, summary.without_face) == (23 + 22, 1)
 
 
 def test_corrections_win(session, tmp_path, made_truth):
     session.move(5, 0, {30: (1.5, 2.5)})
     summary = export_session(session, tmp_path / "out")
-    landmarks = read_pts(summary.folder / "annot" / "000006.pts")
+    landmarks = read_pts(summary.written[0] / "annot" / "000006.pts")
     np.testing.assert_allclose(landmarks[30], (1.5, 2.5), atol=1e-3)
     np.testing.assert_allclose(landmarks[29], made_truth(5)[29], atol=1e-3)
     assert summary.corrected == 1
@@ -45,13 +49,13 @@ def test_hidden_landmarks_keep_their_position_and_a_wholly_hidden_face_has_no_fi
 ):
     session.hide(5, 0, [8])
     session.hide(6, 0, range(68))
-    folder = export_session(session, tmp_path / "out").folder / "annot"
+    folder = export_session(session, tmp_path / "out").written[0] / "annot"
     np.testing.assert_allclose(read_pts(folder / "000006.pts"), made_truth(5), atol=1e-3)
     assert not (folder / "000007.pts").exists()
 
 
 def test_exporting_again_removes_what_is_no_longer_true(session, tmp_path):
-    folder = export_session(session, tmp_path / "out").folder / "annot"
+    folder = export_session(session, tmp_path / "out").written[0] / "annot"
     assert (folder / "000007.pts").exists()
     session.hide(6, 0, range(68))
     export_session(session, tmp_path / "out")
@@ -63,14 +67,14 @@ def test_annotation_of_other_origin_is_not_overwritten(session, tmp_path):
     theirs.parent.mkdir(parents=True)
     write_pts(theirs, np.zeros((68, 2)))
     before = theirs.read_bytes()
-    with pytest.raises(ExportError, match="choose another folder"):
+    with pytest.raises(FormatError, match="choose another folder"):
         export_session(session, tmp_path)
     assert theirs.read_bytes() == before
 
 
 def test_a_folder_that_cannot_be_made_says_so(session, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ExportError, match="you may write to"):
+    with pytest.raises(FormatError, match="you may write to"):
         export_session(session, tmp_path / "file" / "out")
 
 
@@ -78,7 +82,7 @@ def test_a_folder_that_cannot_be_made_says_so(session, tmp_path):
 def test_a_folder_without_permission_says_so(session, tmp_path):
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o500)
-    with pytest.raises(ExportError, match="you may write to"):
+    with pytest.raises(FormatError, match="you may write to"):
         export_session(session, locked)
 
 
@@ -94,8 +98,7 @@ def test_nothing_to_export_says_what_to_do_first(video_path, tmp_path):
 def test_a_project_is_exported_without_its_videos(session, tmp_path, video_path):
     project, _ = session.opened()
     video_path.unlink()
-    (summary,) = export_project(project, tmp_path / "out")
-    assert summary.files == 45
+    assert export_project(project, tmp_path / "out").faces == 45
 
 
 def test_videos_of_one_name_get_folders_of_their_own(session, tmp_path):
@@ -103,7 +106,7 @@ def test_videos_of_one_name_get_folders_of_their_own(session, tmp_path):
     project.add_video(
         "/else/clip.mp4", "other", n_frames=3, height=10, width=10, fps=25.0, name=video.name
     )
-    folders = [summary.folder.name for summary in export_project(project, tmp_path / "out")]
+    folders = [path.name for path in export_project(project, tmp_path / "out").written]
     assert folders == ["clip", "clip_2"]
 
 
@@ -119,7 +122,41 @@ def test_pictures_called_by_numbers_keep_them(tmp_path, make_aligner):
         iio.imwrite(imgs / f"{number:06d}.png", np.full((40, 50, 3), number, np.uint8))
     with open_video(imgs) as video, Session(video) as session:
         prealign(session, make_aligner(), Settings("made"))
-        folder = export_session(session, tmp_path / "out").folder
+        (folder,) = export_session(session, tmp_path / "out").written
     assert folder.name == "talk"
     names = sorted(path.name for path in (folder / "annot").iterdir())
     assert names == ["000004.pts", "000008.pts", "000012.pts"]
+
+
+def test_only_accepted_frames_are_exported_when_asked(session, tmp_path):
+    accept(session, 5)
+    accept(session, 6, [1])
+    summary = export_session(session, tmp_path / "out", choice=ExportChoice(only_accepted=True))
+    assert summary.faces == 3
+    names = [p.name for p in sorted((tmp_path / "out").rglob("*.pts"))]
+    assert names == ["000006.pts", "000006.pts", "000007.pts"]
+
+
+def test_pseudonyms_stay_the_same_over_exports_and_hide_the_name(session, tmp_path):
+    name_identity(session, 0, "Ada Lovelace")
+    choice = ExportChoice("csv", pseudonyms=True)
+    texts = []
+    for out in ("one", "two"):
+        (path,) = export_session(session, tmp_path / out, choice=choice).written
+        texts.append(path.read_text())
+    assert texts[0] == texts[1]
+    assert "person_01" in texts[0]
+    assert "Ada" not in texts[0]
+
+
+def test_the_table_says_who_placed_what(session, tmp_path, made_truth):
+    session.move(5, 0, {30: (1.5, 2.5)})
+    session.hide(5, 0, [8])
+    (path,) = export_session(session, tmp_path / "out", choice=ExportChoice("csv")).written
+    table = pandas.read_csv(path)
+    row = table.query("frame == 5 and face == 0").set_index("landmark")
+    assert (row.source[30], row.source[29]) == ("person", "model")
+    assert row.model[29] == "made"
+    assert (row.x[30], row.y[30]) == (1.5, 2.5)
+    assert not row.visible[8]
+    assert row.x[29] == pytest.approx(made_truth(5)[29, 0], abs=1e-3)

@@ -1,0 +1,82 @@
+"""What a project says of a video, as values that every format is written from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
+from napari_red.core.chunks import CHUNK
+from napari_red.core.marks import Marks
+from napari_red.core.project import Project
+from napari_red.core.records import TrackRecord, VideoRecord
+
+
+def annotation_of(project: Project, video: VideoRecord) -> VideoAnnotation:
+    """All faces of a video, corrections before predictions."""
+    models = project.run_models(video.id)
+    faces = tuple(_face(project, track, models) for track in project.tracks(video.id))
+    return VideoAnnotation(
+        path=Path(video.path),
+        name=video.name,
+        n_frames=video.n_frames,
+        height=video.height,
+        width=video.width,
+        fps=video.fps,
+        times=project.times(video.id),
+        stems=video.annotation_stems() if video.frame_names else None,
+        faces=faces,
+    )
+
+
+def _face(project: Project, track: TrackRecord, models: dict[int, str]) -> FaceAnnotation:
+    """One face in the frames where anybody said where it is."""
+    frames: list[np.ndarray] = []
+    landmarks: list[np.ndarray] = []
+    confidence: list[np.ndarray] = []
+    runs: list[np.ndarray] = []
+    corrections = project.corrections(track.id)
+    numbers = {*project.chunk_numbers(track.id), *(frame // CHUNK for frame in corrections)}
+    for number in sorted(numbers):
+        chunk = project.chunk(track.id, number)
+        said = [f - number * CHUNK for f in corrections if f // CHUNK == number]
+        there = np.zeros(CHUNK, bool) if chunk is None else chunk.present.copy()
+        there[said] = True
+        rows = np.flatnonzero(there)
+        frames.append(rows + number * CHUNK)
+        if chunk is None:
+            landmarks.append(np.full((len(rows), track.n_landmarks, 2), np.nan, np.float32))
+            confidence.append(np.full((len(rows), track.n_landmarks), np.nan, np.float32))
+            runs.append(np.zeros(len(rows), np.int32))
+        else:
+            landmarks.append(chunk.landmarks[rows])
+            sure = np.where(chunk.present[rows, None], chunk.confidence[rows], np.nan)
+            confidence.append(sure.astype(np.float32))
+            runs.append(chunk.run[rows])
+    shape = (0, track.n_landmarks)
+    all_frames = np.concatenate([np.zeros(0, np.int64), *frames])
+    points = np.concatenate([np.zeros((*shape, 2), np.float32), *landmarks])
+    sure = np.concatenate([np.zeros(shape, np.float32), *confidence])
+    visible = np.ones(sure.shape, bool)
+    corrected = np.zeros(sure.shape, bool)
+    for row in np.flatnonzero(np.isin(all_frames, list(corrections))):
+        correction = corrections[int(all_frames[row])]
+        moved = correction.moved
+        points[row, moved] = correction.landmarks[moved]
+        sure[row, moved] = 1
+        corrected[row], visible[row] = moved, ~correction.hidden
+    accepted = Marks(project.accepted(track.id))
+    name = track.identity.name if track.identity else f"face {track.face + 1}"
+    return FaceAnnotation(
+        face=track.face,
+        name=name,
+        identity=track.identity.name if track.identity else None,
+        frames=all_frames,
+        landmarks=points,
+        confidence=sure,
+        visible=visible,
+        corrected=corrected,
+        accepted=np.array([accepted[int(frame)] for frame in all_frames], bool),
+        models=tuple(models.get(int(run)) for run in np.concatenate([np.zeros(0, int), *runs])),
+    )

@@ -1,0 +1,29 @@
+"""Small things a project remembers by name."""
+
+from __future__ import annotations
+
+import secrets
+
+from napari_red.core.project import Project
+
+
+def setting(project: Project, name: str) -> str | None:
+    """What is remembered under a name."""
+    rows = project.database.read("SELECT value FROM settings WHERE name = ?", (name,))
+    return rows[0][0] if rows else None
+
+
+def remember(project: Project, name: str, value: str) -> None:
+    """Remember a value under a name."""
+    project.database.write(
+        lambda db: db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
+    )
+
+
+def secret(project: Project) -> str:
+    """The project's own secret, which pseudonyms are made with; made when first asked for."""
+    known = setting(project, "secret")
+    if known is None:
+        known = secrets.token_hex(16)
+        remember(project, "secret", known)
+    return known
