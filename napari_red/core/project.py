@@ -259,11 +259,15 @@ class Project:
         )
         return [row[0] for row in rows]
 
-    def feature_blobs(self, track_id: int) -> list[tuple[int, bytes]]:
-        """(chunk, features) of a track, see :mod:`napari_red.core.features`."""
+    def feature_blobs(
+        self, track_id: int, first: int = 0, stop: int | None = None
+    ) -> list[tuple[int, bytes]]:
+        """(chunk, features) of a track, see :mod:`napari_red.core.features`; of the chunks
+        from number ``first`` to before ``stop``, which leaves others a turn in between."""
         return self.database.read(
-            "SELECT chunk, features FROM predictions WHERE track_id = ? ORDER BY chunk",
-            (track_id,),
+            "SELECT chunk, features FROM predictions"
+            " WHERE track_id = ? AND chunk >= ? AND chunk < ? ORDER BY chunk",
+            (track_id, first, 2**62 if stop is None else stop),
         )
 
     def predictions(self, track_id: int) -> list[Prediction]:

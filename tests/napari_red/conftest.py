@@ -94,7 +94,7 @@ class KnowingAligner:
 def made_picture(frame: int) -> np.ndarray:
     """(H, W, 3) uint8: a bright disc where the face is, the frame's number as brightness."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
-    picture = np.full((HEIGHT, WIDTH, 3), 20 + 5 * frame, np.uint8)
+    picture = np.full((HEIGHT, WIDTH, 3), 20 + 5 * (frame % 40), np.uint8)
     picture[(x - 60 - frame) ** 2 + (y - 60) ** 2 < 36**2] = (210, 170, 150)
     return picture
 
