@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
@@ -25,7 +25,7 @@ from trainer.errors import RedError
 from trainer.geometry import FaceBox
 
 WORKER = "napari_red.core.align_worker"
-_LOW_PRIORITY = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)  # Windows; else nice()
+LOW_PRIORITY = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)  # Windows; else nice()
 
 
 class AlignerProcessError(RedError):
@@ -67,6 +67,7 @@ class AlignerProcess:
         self._process: subprocess.Popen[str] | None = None
         self._log: IO[str] | None = None
         self._stopped = False
+        self._requests = 0
 
     def stop(self) -> None:
         """End the process now; a :meth:`run` under way raises StopWork. For any thread."""
@@ -88,8 +89,12 @@ class AlignerProcess:
         start: int = 0,
         stop: int | None = None,
         corrections: Mapping[tuple[int, int], np.ndarray] | None = None,
-    ) -> Iterator[RemoteFrame]:
+        initial: np.ndarray | None = None,
+    ) -> Generator[RemoteFrame, None, None]:
         """Align frames ``start`` to ``stop`` of the video; results as they come.
+
+        Parameters are those of :meth:`trainer.alignment.SequentialAligner.run`. Closing the
+        iterator early lets the process live on for the next one.
 
         Raises
         ------
@@ -99,10 +104,7 @@ class AlignerProcess:
             After :meth:`stop`.
         """
         request = {
-            "path": str(video.path),
-            "model": self.model,
-            "device": self.device,
-            "threads": self.threads,
+            "kind": "run",
             "faces": faces,
             "boxes": None if boxes is None else [_plain(box) for box in boxes],
             "start": start,
@@ -111,11 +113,46 @@ class AlignerProcess:
                 [frame, face, encode_array(landmarks)]
                 for (frame, face), landmarks in (corrections or {}).items()
             ],
+            "initial": None if initial is None else encode_array(initial),
+        }
+        yield from self._ask(video, request)
+
+    def follow(
+        self, video: Video, frame: int, landmarks: np.ndarray, stop: int
+    ) -> Generator[RemoteFrame, None, None]:
+        """Follow one face from a frame: see
+        :meth:`trainer.alignment.SequentialAligner.follow`.
+
+        Raises
+        ------
+        AlignerProcessError
+            With the message of the error in there.
+        StopWork
+            After :meth:`stop`.
+        """
+        request = {
+            "kind": "follow",
+            "frame": frame,
+            "landmarks": encode_array(landmarks),
+            "stop": stop,
+        }
+        yield from self._ask(video, request)
+
+    def _ask(self, video: Video, request: dict) -> Generator[RemoteFrame, None, None]:
+        """Send a request, yield the frames that answer it."""
+        self._requests += 1
+        request |= {
+            "id": self._requests,
+            "path": str(video.path),
+            "model": self.model,
+            "device": self.device,
+            "threads": self.threads,
         }
         process = self._started()
         at_end = False
+        messages = _talk(process, request)
         try:
-            for message in _talk(process, request):
+            for message in messages:
                 if "error" in message:
                     at_end = True
                     raise AlignerProcessError(message["error"])
@@ -132,7 +169,7 @@ class AlignerProcess:
                 process.wait()
                 raise AlignerProcessError(self._ended_early(video))
         finally:
-            if not at_end:  # what it would still say belongs to no run
+            if not at_end and not _cancelled(process, request["id"], messages):
                 self._end(process)
         raise StopWork
 
@@ -149,7 +186,7 @@ class AlignerProcess:
                 stdout=subprocess.PIPE,
                 stderr=self._log,
                 encoding="utf-8",
-                creationflags=_LOW_PRIORITY,
+                creationflags=LOW_PRIORITY,
             )
         return self._process
 
@@ -179,12 +216,29 @@ def _plain(box: FaceBox | None) -> list[float] | None:
 
 def _talk(process: subprocess.Popen[str], request: dict) -> Iterator[dict]:
     """Send the request, yield the messages that answer it until the pipe ends."""
-    assert process.stdin is not None
     assert process.stdout is not None
-    with suppress(BrokenPipeError):  # it is gone already: told by its missing end
-        process.stdin.write(json.dumps(request) + "\n")
-        process.stdin.flush()
-    for line in process.stdout:
+    _say(process, request)
+    while line := process.stdout.readline():
         if not line.endswith("\n"):  # killed in the middle of a message
             return
         yield json.loads(line)
+
+
+def _say(process: subprocess.Popen[str], message: dict) -> None:
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):  # it is gone already: told by its missing end
+        process.stdin.write(json.dumps(message) + "\n")
+        process.stdin.flush()
+
+
+def _cancelled(process: subprocess.Popen[str], request: int, messages: Iterator[dict]) -> bool:
+    """Ask the process to leave a request, and drop what it still says of it.
+
+    Returns
+    -------
+    Whether it has left it; False where it is gone.
+    """
+    if process.poll() is not None:
+        return False
+    _say(process, {"cancel": request})
+    return any("end" in message or "error" in message for message in messages)

@@ -1,0 +1,228 @@
+"""What people corrected, pushed to the trainer as a set of pictures and landmarks.
+
+The set is in the layout that the trainer trains and evaluates on (docs/finetune.md), so
+that it can be looked at, kept, and trained on elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from napari_red.core.chunks import chunk_of
+from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
+from napari_red.core.project import Project
+from napari_red.core.records import VideoRecord
+from napari_red.core.track_data import TrackData
+from trainer.data.video import VideoError, open_video
+from trainer.errors import RedError
+from trainer.held_out import choose_held_out
+from trainer.pushed_set import ACCEPTED, CORRECTED, PREDICTED, PushedSetWriter, clip_window
+
+ACCEPTED_AT_MOST = 40
+"""Accepted frames of a track that are pushed, spread evenly: more of the same teach little."""
+
+
+class PushError(RedError):
+    """A project that has nothing to learn from."""
+
+
+@dataclass
+class PushSummary:
+    """What a pushed set holds.
+
+    Attributes
+    ----------
+    folder : where it is
+    kinds : number of faces by kind: corrected, accepted, predicted
+    held_out : how many of the corrected ones are measured on and never trained on
+    people : names, in order
+    unnamed : faces through a video that nobody named
+    trained : track to the frames that may be trained on
+    notes : what was left out, and why
+    """
+
+    folder: Path
+    kinds: Counter[str] = field(default_factory=Counter)
+    held_out: int = 0
+    people: list[str] = field(default_factory=list)
+    unnamed: int = 0
+    trained: dict[int, list[int]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """One face in one frame that is to be pushed."""
+
+    frame: int
+    track: TrackData
+    kind: str
+    held_out: bool
+
+
+def push(
+    project: Project,
+    folder: str | Path,
+    *,
+    parent: str,
+    trained: Mapping[int, Sequence[int]] | None = None,
+    on_progress: ProgressCallback = lambda _: None,
+    should_stop: ShouldStop = lambda: False,
+) -> PushSummary:
+    """Push what was corrected and accepted in a project, with the frames round it.
+
+    Which corrected frames are held out is chosen here, once, and kept in the project.
+
+    Parameters
+    ----------
+    folder : new or empty
+    parent : what the model that is to be improved is called
+    trained : track to the frames that earlier models were trained on
+
+    Raises
+    ------
+    PushError
+        If nothing was corrected, or no video of what was can be opened.
+    PushedSetError
+        If the folder can't be written.
+    StopWork
+        When ``should_stop`` answers True.
+    """
+    tracks = {
+        video.id: [TrackData(project, track) for track in project.tracks(video.id)]
+        for video in project.videos()
+    }
+    held_out = _held_out(project, tracks, trained or {})
+    videos = [video for video in project.videos() if any(_said(t) for t in tracks[video.id])]
+    if not any(track.corrected for video in videos for track in tracks[video.id]):
+        raise PushError(
+            f"{project.path}: no frame is corrected yet, so there is nothing to learn from; "
+            "correct some frames first, the queue shows which help most"
+        )
+    n_landmarks = tracks[videos[0].id][0].record.n_landmarks
+    summary = PushSummary(Path(folder))
+    wanted = {video.id: list(_wanted(video, tracks[video.id], held_out)) for video in videos}
+    total, done = sum(map(len, wanted.values())), 0
+    with PushedSetWriter(folder, n_landmarks, parent=parent) as writer:
+        for video in videos:
+            try:
+                for one, image in _pictures(video, wanted[video.id]):
+                    if should_stop():
+                        raise StopWork
+                    _add(writer, video, one, image, several=len(tracks[video.id]) > 1)
+                    _count(summary, one)
+                    done += 1
+                    on_progress(Progress(done, total, f"{video.name}, frame {one.frame + 1}"))
+            except VideoError as error:
+                summary.notes.append(f"{error} Its frames are left out.")
+        if not summary.kinds[CORRECTED]:
+            raise PushError(" ".join(summary.notes))
+    _say_people(project, summary)
+    return summary
+
+
+def _said(track: TrackData) -> bool:
+    return bool(track.corrected or track.accepted.count)
+
+
+def _held_out(
+    project: Project, tracks: dict[int, list[TrackData]], trained: Mapping[int, Sequence[int]]
+) -> dict[int, set[int]]:
+    """The frames held out by track: those of earlier rounds, and new ones."""
+    known: dict[str, set[int]] = {}
+    for track, frame in project.database.read("SELECT track_id, frame FROM held_out"):
+        known.setdefault(str(track), set()).add(frame)
+    corrected = {
+        str(track.record.id): [f for f in track.corrected if _complete(track, f)]
+        for of_video in tracks.values()
+        for track in of_video
+    }
+    chosen = choose_held_out(
+        {key: frames for key, frames in corrected.items() if frames},
+        known,
+        {str(key): list(frames) for key, frames in trained.items()},
+    )
+    rows = [(int(key), frame) for key, frames in chosen.items() for frame in frames]
+    project.database.write(
+        lambda db: db.executemany("INSERT OR IGNORE INTO held_out VALUES (?, ?)", rows)
+    )
+    return {int(key): set(frames) for key, frames in chosen.items()}
+
+
+def _wanted(
+    video: VideoRecord, tracks: Sequence[TrackData], held_out: dict[int, set[int]]
+) -> Iterator[_Wanted]:
+    for track in tracks:
+        kept = held_out.get(track.record.id, set())
+        kinds: dict[int, str] = {}
+        for frame in track.corrected:
+            for near in clip_window(frame, video.n_frames):
+                if track.run(near) and near not in kept:
+                    kinds[near] = PREDICTED
+        accepted = np.flatnonzero(track.accepted.as_array(video.n_frames))
+        accepted = np.array([f for f in accepted if track.run(int(f))], int)
+        spread = np.linspace(0, len(accepted) - 1, min(len(accepted), ACCEPTED_AT_MOST))
+        kinds |= {int(accepted[round(i)]): ACCEPTED for i in spread}
+        kinds |= {frame: CORRECTED for frame in track.corrected if _complete(track, frame)}
+        for frame, kind in sorted(kinds.items()):
+            yield _Wanted(frame, track, kind, kind == CORRECTED and frame in kept)
+
+
+def _complete(track: TrackData, frame: int) -> bool:
+    correction = track.correction(frame)
+    if correction is not None and correction.hidden.all():
+        return False
+    return bool(np.isfinite(track.merged(frame)).all())
+
+
+def _pictures(video: VideoRecord, wanted: list[_Wanted]) -> Iterator[tuple[_Wanted, np.ndarray]]:
+    with open_video(video.path) as opened:
+        image, shown = None, -1
+        for one in sorted(wanted, key=lambda one: one.frame):
+            if one.frame != shown:
+                image, shown = opened.frame(one.frame), one.frame
+            assert image is not None
+            yield one, image
+
+
+def _add(
+    writer: PushedSetWriter, video: VideoRecord, one: _Wanted, image: np.ndarray, *, several: bool
+) -> None:
+    record = one.track.record
+    correction = one.track.correction(one.frame)
+    number, index = chunk_of(one.frame)
+    chunk = one.track.chunk(number)
+    writer.add_frame(
+        record.identity.name if record.identity else None,
+        f"{video.name} face {record.face + 1}" if several else video.name,
+        one.frame,
+        image,
+        one.track.merged(one.frame),
+        kind=one.kind,
+        held_out=one.held_out,
+        visible=None if correction is None else ~correction.hidden,
+        confidence=None if chunk is None or one.kind != PREDICTED else chunk.confidence[index],
+    )
+
+
+def _count(summary: PushSummary, one: _Wanted) -> None:
+    summary.kinds[one.kind] += 1
+    summary.held_out += one.held_out
+    if not one.held_out:
+        summary.trained.setdefault(one.track.record.id, []).append(one.frame)
+
+
+def _say_people(project: Project, summary: PushSummary) -> None:
+    names = set()
+    for track in project.tracks():
+        if track.id in summary.trained:
+            if track.identity is None:
+                summary.unnamed += 1
+            else:
+                names.add(track.identity.name)
+    summary.people = sorted(names)
