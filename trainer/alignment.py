@@ -20,6 +20,7 @@ from trainer.data.video_base import Video, VideoError
 from trainer.detection import FaceDetector, default_detector
 from trainer.devices import Runner, resolve_device, torch_threads
 from trainer.errors import RedError
+from trainer.following import backwards, follow
 from trainer.geometry import FaceBox
 from trainer.scheme import scheme_for
 from trainer.steady import steadied
@@ -31,7 +32,6 @@ BACK_REACH = 300
 
 _AGREED = 0.03  # of the box side: backward and forward tracks are on the same landmarks
 _AGREED_FRAMES = 3
-_CHUNK_BYTES = 128 * 1024 * 1024
 
 
 class AlignmentError(RedError):
@@ -167,6 +167,44 @@ class SequentialAligner:
         with torch_threads(self.threads):
             yield from steadied(aligned, frozenset(corrections or ()), self.rules.tremble)
 
+    def follow(
+        self, video: Video, frame: int, landmarks: np.ndarray, stop: int
+    ) -> Generator[AlignedFrame, None, None]:
+        """Follow one face from a frame where its landmarks are known.
+
+        Parameters
+        ----------
+        video : an open video
+        frame : that frame
+        landmarks : (L, 2) xy in video pixels: enter the network as its label map; rows of
+            NaN are filled in
+        stop : the frame after the last; below ``frame`` the face is followed backward
+
+        Yields
+        ------
+        Frames with one slot, in the order they are followed: ``frame`` itself as the network
+        sees it from there, then its neighbours on. The last one is empty where the face is
+        lost. Landmarks are steadied as in :meth:`run`.
+
+        Raises
+        ------
+        AlignmentError, FollowError
+            If ``landmarks`` don't fit the model, or can't be followed from.
+        VideoError
+            If the video turns out to be unreadable.
+        """
+        points = _fitting(landmarks, frame, 0, self.n_landmarks)
+        tracker = FaceTracker(FaceNetwork(self.runner, self.scheme), self.detector, self.judge, 1)
+
+        def frames() -> Iterator[AlignedFrame]:
+            for number, *found in follow(tracker, video, frame, points, stop):
+                out = _empty_frame(number, 1, self.n_landmarks, [])
+                out.put(0, *found)
+                yield out
+
+        with torch_threads(self.threads):
+            yield from steadied(frames(), {(frame, 0)}, self.rules.tremble)
+
 
 class _Run:
     """One pass over one video, with the frames that can't be handed out yet."""
@@ -185,12 +223,7 @@ class _Run:
         self.boxes = {i: box for i, box in enumerate(boxes or ()) if box is not None}
         self.corrections: dict[int, dict[int, np.ndarray]] = {}
         for (frame, face), landmarks in corrections.items():
-            points = np.asarray(landmarks, np.float32)
-            if points.shape != (self.n_landmarks, 2):
-                raise AlignmentError(
-                    f"frame {frame}, face {face + 1}: a correction of {len(points)} landmarks, "
-                    f"the model has {self.n_landmarks}; choose a model that fits"
-                )
+            points = _fitting(landmarks, frame, face, self.n_landmarks)
             self.corrections.setdefault(frame, {})[face] = points
         slots = [faces, len(boxes or ()), *(face + 1 for _, face in corrections)]
         if initial is not None:
@@ -266,15 +299,7 @@ class _Run:
         self.held.append(self._empty(number, self.tracker.missed(number)))
 
     def _empty(self, number: int, notes: list[str]) -> AlignedFrame:
-        shape = (self.n_faces, self.n_landmarks)
-        return AlignedFrame(
-            number,
-            np.full((*shape, 2), np.nan, np.float32),
-            np.full(shape, np.nan, np.float32),
-            [None] * self.n_faces,
-            {"decode": 0.0, "detect": 0.0, "network": 0.0},
-            notes,
-        )
+        return _empty_frame(number, self.n_faces, self.n_landmarks, notes)
 
     def _release(self, number: int, next_correction: int | None) -> Iterator[AlignedFrame]:
         """Hand out the frames that nothing can change any more."""
@@ -313,7 +338,7 @@ class _Run:
         earlier = [n for n in self.corrections if n < number and slot in self.corrections[n]]
         first = max((number + max(earlier)) // 2 + 1 if earlier else 0, min(held, default=number))
         agreed = 0
-        images = self._backwards(first, number)
+        images = backwards(self.video, first, number)
         with closing(images):
             track = self.tracker.tracks[slot]
             for n, result in self.tracker.trace(track, images):
@@ -328,17 +353,6 @@ class _Run:
                 if not near:
                     frame.put(slot, result.landmarks, result.confidence, result.disagreement)
 
-    def _backwards(self, first: int, end: int) -> Generator[tuple[int, np.ndarray], None, None]:
-        """(number, picture) from ``end - 1`` down to ``first``, decoded in runs."""
-        chunk = max(1, min(32, _CHUNK_BYTES // self.video.frame_bytes))
-        if end <= first:
-            return
-        with self.video.reopen() as reader:
-            while end > first:
-                begin = max(first, end - chunk)
-                yield from reversed(list(reader.frames(begin, end)))
-                end = begin
-
     def _meets(self, frame: AlignedFrame, slot: int, result: FaceResult) -> bool:
         """Whether a face traced backward has come upon another slot's face."""
         same = self.tracker.judge.rules.same_face
@@ -348,3 +362,25 @@ class _Run:
             and distance(points, result.landmarks) < same
             for other, points in enumerate(frame.landmarks)
         )
+
+
+def _empty_frame(number: int, n_faces: int, n_landmarks: int, notes: list[str]) -> AlignedFrame:
+    return AlignedFrame(
+        number,
+        np.full((n_faces, n_landmarks, 2), np.nan, np.float32),
+        np.full((n_faces, n_landmarks), np.nan, np.float32),
+        [None] * n_faces,
+        {"decode": 0.0, "detect": 0.0, "network": 0.0},
+        notes,
+    )
+
+
+def _fitting(landmarks: np.ndarray, frame: int, face: int, n_landmarks: int) -> np.ndarray:
+    """Landmarks that were told, as float32, if the model has as many."""
+    points = np.asarray(landmarks, np.float32)
+    if points.shape != (n_landmarks, 2):
+        raise AlignmentError(
+            f"frame {frame}, face {face + 1}: a correction of {len(points)} landmarks, "
+            f"the model has {n_landmarks}; choose a model that fits"
+        )
+    return points

@@ -187,8 +187,15 @@ class FaceTracker:
         faces = {slot: track.result for slot, track in self.tracks.items()}
         return notes + self.conditions.notes(faces, image.shape)
 
-    def pin(self, image: np.ndarray, frame: int, slot: int, landmarks: np.ndarray) -> None:
-        """(Re-)start a track at landmarks known for certain; NaN rows are filled in."""
+    def pin(
+        self, image: np.ndarray, frame: int, slot: int, landmarks: np.ndarray
+    ) -> FaceResult | None:
+        """(Re-)start a track at landmarks known for certain; NaN rows are filled in.
+
+        Returns
+        -------
+        What the network would have said from there; None where no landmark is known.
+        """
         known = np.isfinite(landmarks).all(axis=-1)
         if known.all():
             full = landmarks
@@ -197,28 +204,54 @@ class FaceTracker:
             full = np.where(known[:, None], landmarks, guess.landmarks)
         else:
             self._lose(slot, frame)
-            return
+            return None
         full = full.astype(np.float32)
-        (result,) = self.network.follow(image, [full], [None])
+        (seen,) = self.network.follow(image, [full], [None])
         # The network only wakes its memory here; where the face is has been told.
-        result.landmarks = full
-        result.confidence, result.support = np.ones_like(result.confidence), 1.0
-        result.disagreement = float("nan")
-        self._told(image, frame, slot, result)
+        told = replace(
+            seen,
+            landmarks=full,
+            confidence=np.ones_like(seen.confidence),
+            support=1.0,
+            disagreement=float("nan"),
+        )
+        self._told(image, frame, slot, told)
+        return seen
 
     def trace(
-        self, from_track: Track, frames: Iterable[tuple[int, np.ndarray]]
+        self,
+        from_track: Track,
+        frames: Iterable[tuple[int, np.ndarray]],
+        *,
+        looks: int = 1,
+        keep_state: bool = False,
     ) -> Iterator[tuple[int, FaceResult]]:
-        """Follow one face on its own through ``frames``, in any direction, until it is lost."""
-        start = replace(from_track.result, state=None)
+        """Follow one face on its own through ``frames``, in any direction, until it is lost.
+
+        Parameters
+        ----------
+        from_track : where it is in the frame before the first
+        frames : (number, picture) in either order
+        looks : the detector has to miss the face so often on end until it counts as lost
+        keep_state : go on with the LSTM's memory of that track instead of a new one
+        """
+        start = from_track.result if keep_state else replace(from_track.result, state=None)
         track = Track(start, 0, judged=from_track.judged)
+        doubtful: list[tuple[int, FaceResult]] = []
         for count, (number, image) in enumerate(frames):
             (after,) = self.network.follow(image, [track.result.landmarks], [track.result.state])
             if self.judge.why_not(after, image.shape, track.side):
                 return
             track.advance(after)
             if self._is_due(track, count) and not self._is_face(image, [after])[0]:
-                return
+                track.doubts += 1
+                if track.doubts >= looks:
+                    return
+                doubtful.append((number, after))
+                continue
+            track.doubts = 0
+            yield from doubtful
+            doubtful.clear()
             yield number, after
 
     def missed(self, frame: int) -> list[str]:

@@ -1,6 +1,6 @@
 """The other end of :mod:`napari_red.core.aligner_process`: aligns in a process of its own.
 
-Reads a JSON line from standard input for every run and writes JSON lines to what was
+Reads a JSON line from standard input for every request and writes JSON lines to what was
 standard output; whatever libraries print goes to standard error instead.
 """
 
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import sys
-from contextlib import suppress
+import threading
+from contextlib import closing, suppress
 from typing import Any, TextIO
 
 from napari_red.core.wire import decode_array, encode_array
-from trainer.data.video import open_video
+from trainer.data.video import Video, open_video
 from trainer.errors import RedError
 from trainer.geometry import FaceBox
 
@@ -28,17 +30,49 @@ def main() -> int:
     if hasattr(os, "nice"):
         with suppress(OSError):  # forbidden in some containers; then it runs as it is
             os.nice(NICENESS)
+    inbox = Inbox(sys.stdin)
     aligner: Any = None
-    for line in sys.stdin:
-        request = json.loads(line)
+    while (request := inbox.next()) is not None:
         try:
             aligner = aligner or _make_aligner(request)
-            _align(aligner, request, out)
+            _align(aligner, request, inbox, out)
         except RedError as error:
             _send(out, error=str(error))
         else:
             _send(out, end=True)
     return 0
+
+
+class Inbox:
+    """Requests in order, and which of them are not wanted any more.
+
+    A thread of its own reads, so that ``{"cancel": ID}`` is seen while request ID is
+    worked on.
+    """
+
+    def __init__(self, source: TextIO) -> None:
+        self._requests: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._cancelled = 0
+        self._at_end = False
+        threading.Thread(target=self._read, args=(source,), daemon=True).start()
+
+    def next(self) -> dict[str, Any] | None:
+        """The next request; None at the end."""
+        return self._requests.get()
+
+    def is_wanted(self, request: dict[str, Any]) -> bool:
+        """False once the request was cancelled, or nobody is there to hear the answer."""
+        return not self._at_end and request["id"] > self._cancelled
+
+    def _read(self, source: TextIO) -> None:
+        for line in source:
+            message = json.loads(line)
+            if "cancel" in message:
+                self._cancelled = max(self._cancelled, message["cancel"])
+            else:
+                self._requests.put(message)
+        self._at_end = True
+        self._requests.put(None)
 
 
 def _make_aligner(request: dict[str, Any]) -> Any:
@@ -53,21 +87,11 @@ def _make_aligner(request: dict[str, Any]) -> Any:
     )
 
 
-def _align(aligner: Any, request: dict[str, Any], out: TextIO) -> None:
-    boxes = request["boxes"]
-    corrections = {
-        (int(frame), int(face)): decode_array(landmarks)
-        for frame, face, landmarks in request["corrections"]
-    }
-    with open_video(request["path"]) as video:
-        for result in aligner.run(
-            video,
-            faces=request["faces"],
-            boxes=None if boxes is None else [box and FaceBox(*box) for box in boxes],
-            start=request["start"],
-            stop=request["stop"],
-            corrections=corrections,
-        ):
+def _align(aligner: Any, request: dict[str, Any], inbox: Inbox, out: TextIO) -> None:
+    with open_video(request["path"]) as video, closing(_frames(aligner, video, request)) as frames:
+        for result in frames:
+            if not inbox.is_wanted(request):
+                return
             _send(
                 out,
                 frame=int(result.frame),
@@ -75,6 +99,25 @@ def _align(aligner: Any, request: dict[str, Any], out: TextIO) -> None:
                 confidence=encode_array(result.confidence),
                 disagreement=encode_array(result.disagreement),
             )
+
+
+def _frames(aligner: Any, video: Video, request: dict[str, Any]) -> Any:
+    if request["kind"] == "follow":
+        landmarks = decode_array(request["landmarks"])
+        return aligner.follow(video, request["frame"], landmarks, request["stop"])
+    boxes, initial = request["boxes"], request["initial"]
+    return aligner.run(
+        video,
+        faces=request["faces"],
+        boxes=None if boxes is None else [box and FaceBox(*box) for box in boxes],
+        start=request["start"],
+        stop=request["stop"],
+        corrections={
+            (int(frame), int(face)): decode_array(landmarks)
+            for frame, face, landmarks in request["corrections"]
+        },
+        initial=None if initial is None else decode_array(initial),
+    )
 
 
 def _send(out: TextIO, **message: Any) -> None:

@@ -67,6 +67,29 @@ def test_every_frame_comes_back_and_a_second_run_reuses_the_process(video, model
 
 
 @pytest.mark.slow
+def test_a_run_that_is_left_early_keeps_the_process_for_the_next(video, model_file):
+    aligner = AlignerProcess(model_file, "cpu", threads=1)
+    results = aligner.run(video, boxes=[FaceBox(40, 40, 60, 60)])
+    next(results)
+    process = aligner._process
+    results.close()
+    assert [r.frame for r in aligner.run(video, start=2, stop=4)] == [2, 3]
+    assert aligner._process is process
+    aligner.close()
+
+
+@pytest.mark.slow
+def test_a_face_is_followed_backward_in_there(video, model_file, made_truth):
+    aligner = AlignerProcess(model_file, "cpu", threads=1)
+    results = list(aligner.follow(video, 5, made_truth(5), 2))
+    assert [result.frame for result in results][:2] == [5, 4]
+    assert results[0].landmarks.shape == (1, 68, 2)
+    with pytest.raises(AlignerProcessError, match="no landmarks to follow"):
+        list(aligner.follow(video, 5, np.full((68, 2), np.nan), 2))
+    aligner.close()
+
+
+@pytest.mark.slow
 def test_an_error_in_there_is_told_here(video, tmp_path):
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(b"nothing")
