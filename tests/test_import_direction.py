@@ -17,7 +17,22 @@ MOST_LINES = 400
 # a new module is added to the floor it belongs to, a folder stands for all that is in it.
 FLOORS = (
     {"trainer", "errors", "scheme", "geometry", "config", "ahead", "palette", "face_3d", "pose"},
-    {"models", "data", "losses", "metrics", "mtcnn", "steady", "tracking", "condition"},
+    {
+        "models",
+        "data",
+        "losses",
+        "metrics",
+        "mtcnn",
+        "steady",
+        "tracking",
+        "condition",
+        "frame_features",
+        "expected_error",
+        "reasons",
+        "likeness",
+        "ranking",
+        "strip",
+    },
     {
         "checkpoint",
         "console",
