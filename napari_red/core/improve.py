@@ -49,6 +49,51 @@ class Improvement:
     report: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Material:
+    """What a project offers to learn from.
+
+    Attributes
+    ----------
+    corrected : faces in frames that a person corrected
+    new : those of them that no model of the project was trained on, nor is measured on
+    accepted : faces in frames that a person accepted
+    people : named people among them
+    """
+
+    corrected: int
+    new: int
+    accepted: int
+    people: int
+
+    @property
+    def words(self) -> str:
+        """For a person."""
+        if not self.corrected:
+            return "Correct some frames first; the queue shows which help most."
+        people = f", {self.people} people named" if self.people > 1 else ""
+        return (
+            f"{self.corrected} faces corrected, {self.new} of them new, "
+            f"{self.accepted} accepted{people}."
+        )
+
+
+def material(project: Project) -> Material:
+    """What a project offers to learn from."""
+    rows = project.database.read("SELECT track_id, frame FROM corrections")
+    used = {(track, f) for track, frames in trained_frames(project).items() for f in frames}
+    used |= set(project.database.read("SELECT track_id, frame FROM held_out"))
+    accepted = sum(
+        int(block.sum())
+        for track in project.tracks()
+        for block in project.accepted(track.id).values()
+    )
+    said = {track for track, _ in rows}
+    people = {t.identity.name for t in project.tracks() if t.identity and t.id in said}
+    new = len(set(rows) - used) if versions(project) else len(rows)
+    return Material(len(rows), new, accepted, len(people))
+
+
 class Improver:
     """Rounds of fine-tuning for one project, each in a folder of its own.
 

@@ -1,0 +1,124 @@
+"""Improving the model beside the window: what the Improve panel is joined to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_red._qt.job import BackgroundJob
+from napari_red.core.improve import Improvement, Improver
+from napari_red.core.jobs import Cancelled, Done, Failed, Progress, ProgressCallback, ShouldStop
+from napari_red.core.project import Project
+
+
+class Improving(QObject):
+    """One round of fine-tuning at a time, in a process of its own.
+
+    Parameters
+    ----------
+    make_improver : from a project to what improves its model
+
+    Signals
+    -------
+    changed : it started, ended, or another project is worked on
+    progressed : Progress while frames are pushed
+    event : dict, what the trainer says, see docs/finetune.md
+    ended : Improvement, or None when it was cancelled
+    failed : str, what happened and what to do
+    """
+
+    changed = Signal()
+    progressed = Signal(object)
+    event = Signal(object)
+    ended = Signal(object)
+    failed = Signal(str)
+
+    def __init__(self, make_improver: Callable[[Project], Improver] = Improver) -> None:
+        super().__init__()
+        self._make_improver = make_improver
+        self.improver: Improver | None = None
+        self.job: BackgroundJob | None = None
+
+    @property
+    def busy(self) -> bool:
+        """True while frames are pushed or the model is trained."""
+        return self.job is not None
+
+    @property
+    def interrupted(self) -> bool:
+        """True where a round of this project was broken off and can be gone on with."""
+        return self.improver is not None and not self.busy and self.improver.interrupted()
+
+    def set_project(self, project: Project | None) -> None:
+        """Work with this project from now on; a round that runs is ended, to go on later."""
+        if self.improver is not None and self.improver.project is project:
+            return
+        self.leave()
+        usable = project is not None and not project.read_only
+        self.improver = self._make_improver(project) if usable and project else None
+        self.changed.emit()
+
+    def start(self, device: str = "auto") -> None:
+        """Push what is corrected, and train on it."""
+        improver = self.improver
+        if improver is None or self.busy:
+            return
+
+        def work(report: ProgressCallback, should_stop: ShouldStop) -> Improvement:
+            improver.push(report, should_stop)
+            return improver.train(self.event.emit, device=device)
+
+        self._run(work)
+
+    def resume(self, device: str = "auto") -> None:
+        """Go on with a round that was broken off."""
+        improver = self.improver
+        if improver is not None and not self.busy:
+            self._run(lambda *_: improver.train(self.event.emit, device=device))
+
+    def stop_early(self) -> None:
+        """Keep the best so far; it goes through the gate."""
+        if self.improver is not None:
+            self.improver.stop_early()
+
+    def cancel(self) -> None:
+        """Stop at once; nothing of the round stays."""
+        if self.job is not None:
+            self.job.cancel()
+
+    def leave(self) -> None:
+        """The window or the project closes: what runs can be gone on with later."""
+        job, self.job = self.job, None
+        if job is not None and self.improver is not None:
+            self.improver.leave()
+            job.wait()
+        self.improver = None
+
+    def _run(self, work: Callable[[ProgressCallback, ShouldStop], Any]) -> None:
+        assert self.improver is not None
+        job = BackgroundJob(work, self.improver.cancel)
+        job.progressed.connect(self._on_progress)
+        job.ended.connect(lambda outcome: self._on_ended(job, outcome))
+        self.job = job
+        job.start()
+        self.changed.emit()
+
+    def _on_progress(self, progress: Progress) -> None:
+        self.progressed.emit(progress)
+
+    def _on_ended(self, job: BackgroundJob, outcome: object) -> None:
+        if job is not self.job:
+            return
+        self.job = None
+        match outcome:
+            case Done(value):
+                self.ended.emit(value)
+            case Cancelled():
+                if self.improver is not None:
+                    self.improver.drop()
+                self.ended.emit(None)
+            case Failed() as failed:
+                self.failed.emit(failed.message)
+        self.changed.emit()
