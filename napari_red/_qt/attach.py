@@ -29,6 +29,7 @@ def attach(viewer: napari.Viewer) -> None:
                 viewer.dims.axis_labels = ("frame", "y", "x")
             if len(viewer.layers) == 1:
                 viewer.dims.set_current_step(0, 0)
+            layer.events.data.connect(lambda: set_speed(viewer, layer.data.video.fps))
         elif isinstance(layer, Image) and isinstance(layer.data, VideoStack):
             # Sample data can only be handed over as plain tuples.
             QTimer.singleShot(0, lambda: _replace(viewer, layer))

@@ -78,6 +78,21 @@ class VideoLayer(Image):
         else:
             self._poll.stop()
 
+    def turn_to(self, stack: VideoStack) -> None:
+        """Show another video instead; decoding of the one before ends.
+
+        The graphics library under napari may crash when a layer that was drawn is removed
+        and others change before the next frame, so going through the videos of a project
+        keeps the layer.
+        """
+        if self._poll is not None:
+            self._poll.stop()
+        before, self._said = self.data, ""
+        self.screen = Screen(stack, self.screen.patience)
+        self.data = stack
+        self.name = stack.video.name
+        before.close()
+
     def close(self) -> None:
         """Stop decoding; the layer is of no use afterwards."""
         if self._poll is not None:

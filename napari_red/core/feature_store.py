@@ -26,7 +26,7 @@ class FeatureStore:
     """
 
     def __init__(self, project: Project) -> None:
-        self._project = project
+        self.project = project
         self._known: dict[int, FrameFeatures] = {}
         self._stale: dict[int, set[int]] = {}
         self._lock = threading.Lock()
@@ -60,7 +60,7 @@ class FeatureStore:
         for begin in range(first, stop, _AT_ONCE):
             end = min(begin + _AT_ONCE, stop)
             _put(known, begin * CHUNK, FrameFeatures.unseen((end - begin) * CHUNK))
-            for number, blob in self._project.feature_blobs(track_id, begin, end):
+            for number, blob in self.project.feature_blobs(track_id, begin, end):
                 if blob:
                     _put(known, number * CHUNK, features_from(blob))
 

@@ -1,0 +1,79 @@
+"""A whole video in the columns of the strip under the slider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_red.core.feature_store import FeatureStore
+from napari_red.core.marks import Marks
+from napari_red.core.session import Session
+from trainer.strip import StripColumns, merged, strip
+
+
+@dataclass(frozen=True, eq=False)
+class Overview:
+    """All frames of a video in W columns.
+
+    Attributes
+    ----------
+    n_frames : int
+    columns : what each column shows, the worst of all faces
+    seen : frames in which each face was found, by number of the face in the session
+    """
+
+    n_frames: int
+    columns: StripColumns
+    seen: tuple[int, ...]
+
+    def frame_of(self, column: int) -> int:
+        """The first frame that a column shows."""
+        width = len(self.columns.confidence)
+        return min(max(column, 0), width - 1) * self.n_frames // width
+
+    def column_of(self, frame: int) -> int:
+        """The column that shows a frame, the middle one of several."""
+        width = len(self.columns.confidence)
+        return min(int((frame + 0.5) * width / self.n_frames), width - 1)
+
+    def words(self, column: int) -> str:
+        """What a column shows, in words."""
+        columns, frame = self.columns, self.frame_of(column)
+        confidence = float(columns.confidence[column])
+        parts = ["no face" if np.isnan(confidence) else f"confidence {confidence:.2f}"]
+        if columns.lost[column] and not np.isnan(confidence):
+            parts.append("a face is lost")
+        if columns.jump[column]:
+            parts.append("jumps")
+        if columns.corrected[column]:
+            parts.append("corrected")
+        if columns.accepted[column]:
+            parts.append("done")
+        return f"Frame {frame + 1}: {', '.join(parts)}"
+
+
+def overview_of(session: Session, store: FeatureStore, width: int) -> Callable[[], Overview | None]:
+    """What makes the overview, to be called beside the window; what a person said is taken
+    from the session now.
+
+    None where there are no faces.
+    """
+    n_frames = session.n_frames
+    tracks = [
+        (track.record.id, np.array(track.corrected, int), Marks(track.accepted.blocks))
+        for track in map(session.track, range(session.n_faces))
+    ]
+
+    def make() -> Overview | None:
+        if not tracks or width < 1:
+            return None
+        columns, seen = [], []
+        for track_id, corrected, accepted in tracks:
+            features = store.of(track_id, n_frames)
+            columns.append(strip(features, corrected, accepted.as_array(n_frames), width))
+            seen.append(int((~features.lost).sum()))
+        return Overview(n_frames, merged(columns), tuple(seen))
+
+    return make
