@@ -197,9 +197,10 @@ class SequentialAligner:
         tracker = FaceTracker(FaceNetwork(self.runner, self.scheme), self.detector, self.judge, 1)
 
         def frames() -> Iterator[AlignedFrame]:
-            for number, *found in follow(tracker, video, frame, points, stop):
+            followed = follow(tracker, video, frame, points, stop)
+            for number, found, confidence, disagreement in followed:
                 out = _empty_frame(number, 1, self.n_landmarks, [])
-                out.put(0, *found)
+                out.put(0, found, confidence, disagreement)
                 yield out
 
         with torch_threads(self.threads):

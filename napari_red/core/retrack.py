@@ -1,0 +1,417 @@
+"""Re-track from here: a face is followed anew from a frame that a person set right.
+
+The landmarks of that frame enter the network as its label map. What would change is a
+proposal first; keeping it is one edit, which one undo takes back.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+
+from napari_red.core import edits
+from napari_red.core.edits import EditError
+from napari_red.core.history import Step
+from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
+from napari_red.core.marks import MARKS
+from napari_red.core.records import Prediction
+from napari_red.core.session import Session
+from napari_red.core.track_data import TrackData
+from trainer.data.video import Video
+from trainer.geometry import FaceBox
+from trainer.tracking import RULES, distance
+
+Direction = Literal["forward", "backward", "both"]
+Kind = Literal["new", "same", "changed", "in conflict"]
+Ending = Literal["agreed", "lost", "met", "held", "end"]
+
+SAME = 0.01
+"""Of the face box's side: no landmark moves farther than that in a frame that stays the same."""
+
+AGREED = 0.02
+"""Of the face box's side: as near is what was there to be found again."""
+
+AGREED_FRAMES = 5
+"""So many frames on end have to agree until there is nothing more to follow."""
+
+CARRIED_FRAMES = 12
+"""Frames over which a correction that the network doesn't see itself fades."""
+
+_ENDINGS: dict[Ending, str] = {
+    "agreed": "there it agrees with what was there",
+    "lost": "there the face is lost",
+    "met": "there it meets another face",
+    "held": "there a person corrected or accepted it",
+    "end": "the end of the video",
+}
+
+
+class Follower(Protocol):
+    """What follows a face: see :meth:`trainer.alignment.SequentialAligner.follow`."""
+
+    def follow(
+        self, video: Video, frame: int, landmarks: np.ndarray, stop: int
+    ) -> Generator[FollowedFrame, None, None]: ...
+
+
+class FollowedFrame(Protocol):
+    """One frame of it: arrays with one slot."""
+
+    @property
+    def frame(self) -> int: ...
+    @property
+    def landmarks(self) -> np.ndarray: ...
+    @property
+    def confidence(self) -> np.ndarray: ...
+    @property
+    def disagreement(self) -> np.ndarray: ...
+
+
+@dataclass(frozen=True, eq=False)
+class ProposedFrame:
+    """What re-tracking found in one frame.
+
+    Attributes
+    ----------
+    prediction : the landmarks that would be there
+    kind : new (nothing was there), same (no landmark moves by more than 1 % of the face
+        box), changed, or in conflict (a person corrected or accepted the frame otherwise,
+        so it stays)
+    """
+
+    prediction: Prediction
+    kind: Kind
+
+    @property
+    def frame(self) -> int:
+        """Its number, from 0."""
+        return self.prediction.frame
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """What re-tracking one face would change; nothing is written yet.
+
+    Attributes
+    ----------
+    frame, face, direction : from where, whom and which way
+    frames : in order, without the one it starts from
+    endings : in words, where it ended on each side and why
+    model, device : what followed the face
+    """
+
+    frame: int
+    face: int
+    direction: Direction
+    frames: tuple[ProposedFrame, ...]
+    endings: tuple[str, ...] = ()
+    model: str = ""
+    device: str = ""
+
+    @property
+    def counts(self) -> dict[Kind, int]:
+        """How many frames are of each kind."""
+        found = Counter(one.kind for one in self.frames)
+        kinds: tuple[Kind, ...] = ("new", "changed", "same", "in conflict")
+        return {kind: found[kind] for kind in kinds}
+
+    @property
+    def words(self) -> str:
+        """The counts and the endings, for a person."""
+        named = [f"{count} {kind}" for kind, count in self.counts.items() if count]
+        counted = ", ".join(named) or "nothing to re-track"
+        return "; ".join([counted, *self.endings])
+
+
+@dataclass
+class _Strand:
+    """A face followed from one known frame: ``found`` by frame, in the order followed."""
+
+    start: int
+    step: int
+    found: dict[int, Prediction] = field(default_factory=dict)
+    ending: Ending = "end"
+
+    @property
+    def last(self) -> int:
+        return next(reversed(self.found), self.start)
+
+
+def propose(
+    session: Session,
+    aligner: Follower,
+    frame: int,
+    face: int,
+    direction: Direction,
+    on_progress: ProgressCallback = lambda _: None,
+    should_stop: ShouldStop = lambda: False,
+    *,
+    model: str = "",
+    device: str = "",
+) -> Proposal:
+    """Follow a face anew from ``frame``, as far as to the next frame that a person has
+    corrected or accepted, on each side.
+
+    Such a frame is followed from too, and the two tracks pass over into each other, so that
+    neither end jumps. A track ends early where it has found again what was there.
+
+    Parameters
+    ----------
+    frame, face : where the landmarks are right
+    direction : {"forward", "backward", "both"}
+    model, device : what is noted as the origin
+
+    Raises
+    ------
+    EditError
+        If the face has no landmarks in that frame.
+    StopWork
+        When ``should_stop`` answers True.
+    RedError
+        Whatever the aligner reports.
+    """
+    if not _is_known(session.track(face), frame):
+        raise EditError(
+            f"frame {frame + 1}: face {face + 1} has no landmarks there to re-track from; "
+            "place them first, or choose a frame that has"
+        )
+    work = _Work(session, aligner, face, on_progress, should_stop)
+    frames: list[ProposedFrame] = []
+    endings: list[str] = []
+    for name, step in (("backward", -1), ("forward", 1)):
+        if direction in (name, "both"):
+            found, ending = work.side(frame, step)
+            frames += found
+            endings.append(f"{name} to {ending}")
+    frames.sort(key=lambda one: one.frame)
+    return Proposal(frame, face, direction, tuple(frames), tuple(endings), model, device)
+
+
+def keep(session: Session, proposal: Proposal) -> Step | None:
+    """Write a proposal, as one edit. What a person corrected or accepted stays as it is.
+
+    Returns
+    -------
+    The step, None where nothing changes.
+    """
+    predictions = [one.prediction for one in proposal.frames if one.kind != "in conflict"]
+    if not predictions:
+        return None
+    name = f"{proposal.model}, re-tracked" if proposal.model else "re-tracked"
+    run = session.start_run(name, proposal.device)
+    session.finish_run(run, "done")
+    way = "both ways" if proposal.direction == "both" else proposal.direction
+    label = f"re-track {way} from frame {proposal.frame + 1}"
+    return edits.write_predictions(session, proposal.face, run, predictions, label)
+
+
+class _Work:
+    """One proposal in the making."""
+
+    def __init__(
+        self,
+        session: Session,
+        aligner: Follower,
+        face: int,
+        on_progress: ProgressCallback,
+        should_stop: ShouldStop,
+    ) -> None:
+        self.session = session
+        self.aligner = aligner
+        self.face = face
+        self.track = session.track(face)
+        self.on_progress = on_progress
+        self.should_stop = should_stop
+        self.done = 0
+
+    def side(self, frame: int, step: int) -> tuple[list[ProposedFrame], str]:
+        """One side of the frame: what is proposed, and how it ended, in words."""
+        far = next_held(self.track, frame, step, self.session.n_frames)
+        edge = self.session.n_frames if step > 0 else -1
+        near = self.strand(frame, step, edge if far is None else far + step, far)
+        other = None
+        if far is not None and far != frame + step and _is_known(self.track, far):
+            other = self.strand(far, -step, frame, None)
+        frames = [ProposedFrame(one, self.kind_of(one)) for one in _joined(near, other).values()]
+        if near.ending == "held":
+            at_far = near.found[near.last]
+            if _moved(self.track.merged(at_far.frame), at_far.landmarks) > SAME:
+                frames.append(ProposedFrame(at_far, "in conflict"))
+        return frames, f"frame {near.last + 1}: {_ENDINGS[near.ending]}"
+
+    def kind_of(self, prediction: Prediction) -> Kind:
+        there = self.track.merged(prediction.frame)
+        if not np.isfinite(there).all():
+            return "new"
+        return "same" if _moved(there, prediction.landmarks) <= SAME else "changed"
+
+    def strand(self, start: int, step: int, stop: int, held: int | None) -> _Strand:
+        """Follow the face from ``start`` until it agrees, is lost, or is at ``stop``."""
+        strand = _Strand(start, step)
+        told = self.track.merged(start)
+        others = self.strangers(start, told)
+        agreed = 0
+        followed = self.aligner.follow(self.session.video, start, told, stop)
+        with closing(followed) as results:
+            carried: _Carried | None = None
+            for result in results:
+                if self.should_stop():
+                    raise StopWork
+                frame, seen = int(result.frame), result.landmarks[0]
+                if carried is None:
+                    carried = _Carried(told, seen)
+                    continue
+                if not np.isfinite(seen).all():
+                    strand.ending = "lost"
+                    break
+                if self.meets(frame, seen, others):
+                    strand.ending = "met"
+                    break
+                away = abs(frame - start)
+                strand.found[frame] = Prediction(
+                    frame,
+                    carried.onto(seen, 1 - smoothstep(away / CARRIED_FRAMES)),
+                    np.asarray(result.confidence[0], np.float32),
+                    float(result.disagreement[0]),
+                )
+                self.count()
+                there = self.track.merged(frame)
+                agreed = agreed + 1 if _moved(there, seen) <= AGREED else 0
+                if frame == held:
+                    strand.ending = "held"
+                elif agreed >= AGREED_FRAMES and away >= CARRIED_FRAMES:
+                    self.ease(strand)
+                    strand.ending = "agreed"
+                    break
+        return strand
+
+    def ease(self, strand: _Strand) -> None:
+        """Let the last frames of a track pass over into what was there."""
+        last = list(strand.found)[-AGREED_FRAMES:]
+        for place, frame in enumerate(last, 1):
+            weight = smoothstep(place / (AGREED_FRAMES + 1))
+            there = Prediction(frame, self.track.merged(frame), strand.found[frame].confidence)
+            strand.found[frame] = _between(strand.found[frame], there, weight)
+
+    def strangers(self, frame: int, told: np.ndarray) -> list[TrackData]:
+        """The other faces that are elsewhere in the frame that is followed from."""
+        others = [
+            self.session.track(other) for other in range(self.session.n_faces) if other != self.face
+        ]
+        return [other for other in others if not _is_on(other.merged(frame), told)]
+
+    def meets(self, frame: int, seen: np.ndarray, others: list[TrackData]) -> bool:
+        return any(_is_on(other.merged(frame), seen) for other in others)
+
+    def count(self) -> None:
+        self.done += 1
+        self.on_progress(Progress(self.done, 0, f"{self.done} frames re-tracked"))
+
+
+class _Carried:
+    """What a person saw in a frame and the network doesn't, for the frames around it.
+
+    Parameters
+    ----------
+    told : (L, 2) landmarks of the person; NaN where they leave it to the network
+    seen : (L, 2) landmarks that the network gives there
+    """
+
+    def __init__(self, told: np.ndarray, seen: np.ndarray) -> None:
+        self.seen = _complex(seen)
+        self.offset = np.nan_to_num(_complex(told) - self.seen)
+
+    def onto(self, seen: np.ndarray, weight: float) -> np.ndarray:
+        """(L, 2) float32: another frame's landmarks, with the offset turned and scaled as
+        the face has."""
+        now = _complex(seen)
+        before, after = self.seen - self.seen.mean(), now - now.mean()
+        turn = np.vdot(before, after) / max(np.vdot(before, before).real, 1e-9)
+        moved = now + weight * turn * self.offset
+        return np.stack([moved.real, moved.imag], axis=-1).astype(np.float32)
+
+
+def _joined(near: _Strand, other: _Strand | None) -> dict[int, Prediction]:
+    """Two tracks that come towards each other as one, by frame."""
+    mine = dict(near.found)
+    if near.ending == "held":
+        del mine[near.last]
+    if other is None:
+        return mine
+    theirs = other.found
+    both = [frame for frame in mine if frame in theirs]
+    if not both:
+        return mine | theirs
+    begin, end = both[0] - near.step, both[-1] + near.step
+    joined = mine | theirs
+    for frame in both:
+        weight = smoothstep((frame - begin) / (end - begin))
+        joined[frame] = _between(mine[frame], theirs[frame], weight)
+    return joined
+
+
+def next_held(track: TrackData, frame: int, step: int, n_frames: int) -> int | None:
+    """The next frame that a person corrected or accepted, forward (1) or backward (-1)."""
+    corrected = track.after(frame) if step > 0 else track.before(frame)
+    found = [] if corrected is None else [corrected]
+    numbers = sorted(track.accepted.blocks, reverse=step < 0)
+    for number in numbers:
+        marked = np.flatnonzero(track.accepted.blocks[number]) + number * MARKS
+        ahead = marked[(marked - frame) * step > 0]
+        if len(ahead):
+            found.append(int(ahead[0] if step > 0 else ahead[-1]))
+            break
+    inside = [one for one in found if 0 <= one < n_frames]
+    return min(inside, key=lambda one: abs(one - frame), default=None)
+
+
+def smoothstep(part: float) -> float:
+    """0 to 1 without a bend at either end."""
+    part = min(max(part, 0.0), 1.0)
+    return part * part * (3 - 2 * part)
+
+
+def _between(one: Prediction, other: Prediction, weight: float) -> Prediction:
+    """``weight`` 0 is ``one``, 1 is ``other``."""
+    landmarks = (1 - weight) * one.landmarks + weight * other.landmarks
+    confidence = (1 - weight) * one.confidence + weight * other.confidence
+    nearer = one if weight < 0.5 else other
+    return Prediction(
+        one.frame,
+        landmarks.astype(np.float32),
+        confidence.astype(np.float32),
+        nearer.disagreement,
+    )
+
+
+def _is_known(track: TrackData, frame: int) -> bool:
+    """Whether the face has landmarks in a frame, and isn't said to be hidden there."""
+    correction = track.correction(frame)
+    if correction is not None and correction.hidden.all():
+        return False
+    return bool(np.isfinite(track.merged(frame)).all(axis=-1).any())
+
+
+def _moved(there: np.ndarray, here: np.ndarray) -> float:
+    """The farthest that any landmark moves, in sides of the face box; infinite where there
+    was none."""
+    if not np.isfinite(there).all():
+        return float("inf")
+    side = max(FaceBox.around(there).side, 1.0)
+    return float(np.linalg.norm(there - here, axis=-1).max()) / side
+
+
+def _is_on(other: np.ndarray, landmarks: np.ndarray) -> bool:
+    """Whether two tracks are on the same face."""
+    if not (np.isfinite(other).all() and np.isfinite(landmarks).all()):
+        return False
+    return distance(other, landmarks) < RULES.same_face
+
+
+def _complex(points: np.ndarray) -> np.ndarray:
+    return points[:, 0].astype(np.float64) + 1j * points[:, 1]

@@ -1,0 +1,241 @@
+"""Re-tracking: what is proposed, what is kept, what a person's work is worth."""
+
+import numpy as np
+import pytest
+
+from napari_red.core import edits
+from napari_red.core.edits import EditError
+from napari_red.core.jobs import StopWork
+from napari_red.core.prealign import Settings, prealign
+from napari_red.core.retrack import keep, next_held, propose, smoothstep
+from napari_red.core.session import Session
+from trainer.data.video import open_video
+
+N = 60
+
+
+@pytest.fixture
+def session(tmp_path, make_video):
+    path = make_video(tmp_path / "long.mp4", N)
+    with open_video(path) as video, Session(video) as session:
+        yield session
+
+
+def put(session, frame, landmarks, face=0):
+    """Correct every landmark of a frame."""
+    session.move(frame, face, {i: (float(x), float(y)) for i, (x, y) in enumerate(landmarks)})
+
+
+def landmarks(session, face=0):
+    return np.stack([session.track(face).merged(frame) for frame in range(N)])
+
+
+def steps(session, made_truth):
+    """How far the farthest landmark is moved from one frame to the next, but for the face's
+    own way."""
+    truth = np.stack([made_truth(frame) for frame in range(N)])
+    return np.linalg.norm(np.diff(landmarks(session) - truth, axis=0), axis=-1).max(axis=1)
+
+
+@pytest.fixture
+def wrong(session, make_aligner):
+    """A session whose predictions are all 6 pixels off, and an aligner that knows better."""
+    prealign(session, make_aligner(offset=6), Settings("made", faces=1))
+    return session, make_aligner()
+
+
+def test_frames_where_nothing_was_are_new_up_to_the_end(session, make_aligner, made_truth):
+    prealign(session, make_aligner(), Settings("made", start=20, stop=21))
+    proposal = propose(session, make_aligner(), 20, 0, "forward")
+    assert [one.frame for one in proposal.frames] == list(range(21, N))
+    assert proposal.counts == {"new": 39, "changed": 0, "same": 0, "in conflict": 0}
+    assert proposal.words == "39 new; forward to frame 60: the end of the video"
+    assert not session.view(21).visible.any(), "nothing is written yet"
+    keep(session, proposal)
+    np.testing.assert_allclose(session.track(0).merged(40), made_truth(40), atol=0.02)
+    assert session.track(0).predicted(40) is not None
+
+
+def test_the_corrected_frame_enters_as_it_is_and_stays(wrong, made_truth):
+    session, aligner = wrong
+    put(session, 20, made_truth(20))
+    keep(session, propose(session, aligner, 20, 0, "both"))
+    assert [call["frame"] for call in aligner.calls] == [20, 20]
+    assert [call["stop"] for call in aligner.calls] == [-1, N]
+    np.testing.assert_array_equal(aligner.calls[0]["landmarks"], made_truth(20))
+    np.testing.assert_array_equal(session.track(0).merged(20), made_truth(20))
+    for frame in (0, 19, 21, N - 1):
+        np.testing.assert_allclose(session.track(0).merged(frame), made_truth(frame), atol=0.02)
+
+
+def test_it_stops_where_it_agrees_with_what_was_there_without_a_jump(
+    session, make_aligner, made_truth
+):
+    prealign(session, make_aligner(), Settings("made"))
+    prealign(session, make_aligner(offset=9), Settings("made", start=10, stop=30))
+    put(session, 15, made_truth(15))
+    proposal = propose(session, make_aligner(offset=0.5), 15, 0, "forward")
+    assert proposal.frames[-1].frame == 34
+    assert "there it agrees with what was there" in proposal.words
+    keep(session, proposal)
+    assert steps(session, made_truth)[15:].max() < 0.5
+    np.testing.assert_array_equal(session.track(0).merged(35), made_truth(35))
+
+
+def test_a_correction_that_the_network_does_not_see_fades_instead_of_jumping(
+    session, make_aligner, made_truth
+):
+    prealign(session, make_aligner(), Settings("made"))
+    put(session, 30, made_truth(30) + [8, 0])
+    assert steps(session, made_truth).max() == pytest.approx(8)
+    keep(session, propose(session, make_aligner(), 30, 0, "both"))
+    assert steps(session, made_truth).max() < 8 / 6
+    np.testing.assert_array_equal(session.track(0).merged(30), made_truth(30) + [8, 0])
+
+
+@pytest.mark.parametrize("believing", [True, False])
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+def test_two_corrected_frames_blend_and_neither_end_jumps(
+    wrong, make_aligner, made_truth, believing, direction
+):
+    session, _ = wrong
+    put(session, 10, made_truth(10) + [0, -5])
+    put(session, 40, made_truth(40) + [0, 5])
+    aligner = make_aligner(believing=believing)
+    start = 10 if direction == "forward" else 40
+    proposal = propose(session, aligner, start, 0, direction)
+    assert [one.frame for one in proposal.frames if one.kind == "changed"] == list(range(11, 40))
+    keep(session, proposal)
+    assert steps(session, made_truth)[10:40].max() < 1
+    for frame, dy in ((10, -5), (40, 5)):
+        np.testing.assert_array_equal(session.track(0).merged(frame), made_truth(frame) + [0, dy])
+    if believing:
+        middle = session.track(0).merged(25)
+        np.testing.assert_allclose(middle, made_truth(25), atol=0.02)
+    np.testing.assert_array_equal(session.track(0).merged(9), made_truth(9) + 6)
+
+
+def test_a_corrected_frame_it_disagrees_with_is_in_conflict_and_never_replaced(wrong, made_truth):
+    session, aligner = wrong
+    put(session, 10, made_truth(10))
+    put(session, 20, made_truth(20) + 7)
+    proposal = propose(session, aligner, 10, 0, "forward")
+    assert [one.frame for one in proposal.frames if one.kind == "in conflict"] == [20]
+    keep(session, proposal)
+    np.testing.assert_array_equal(session.track(0).merged(20), made_truth(20) + 7)
+    assert session.track(0).run(20) == 1
+
+
+def test_an_accepted_frame_is_an_end_too(wrong, made_truth):
+    session, aligner = wrong
+    put(session, 10, made_truth(10))
+    edits.accept(session, 25)
+    proposal = propose(session, aligner, 10, 0, "forward")
+    assert max(one.frame for one in proposal.frames) == 25
+    assert "a person corrected or accepted" in proposal.words
+    keep(session, proposal)
+    np.testing.assert_array_equal(session.track(0).merged(25), made_truth(25) + 6)
+    np.testing.assert_array_equal(session.track(0).merged(26), made_truth(26) + 6)
+
+
+def test_what_a_person_did_meanwhile_is_not_replaced(wrong, made_truth):
+    session, aligner = wrong
+    put(session, 10, made_truth(10))
+    proposal = propose(session, aligner, 10, 0, "forward")
+    edits.accept(session, 12)
+    put(session, 14, made_truth(14) + 3)
+    keep(session, proposal)
+    np.testing.assert_array_equal(session.track(0).merged(12), made_truth(12) + 6)
+    np.testing.assert_array_equal(session.track(0).merged(14), made_truth(14) + 3)
+    np.testing.assert_allclose(session.track(0).merged(13), made_truth(13), atol=0.02)
+
+
+def test_one_undo_drops_all_of_it_and_redo_brings_it_back(wrong, made_truth):
+    session, aligner = wrong
+    put(session, 30, made_truth(30))
+    before = landmarks(session)
+    keep(session, propose(session, aligner, 30, 0, "both", model="red-lite"))
+    after = landmarks(session)
+    project, video = session.opened()
+    assert project.steps(video.id)[-1].label == "re-track both ways from frame 31"
+    assert "red-lite, re-tracked" in project.run_models(video.id).values()
+    session.undo()
+    np.testing.assert_array_equal(landmarks(session), before)
+    session.redo()
+    np.testing.assert_array_equal(landmarks(session), after)
+
+
+def test_it_ends_where_the_face_is_lost_and_leaves_the_rest(wrong, make_aligner, made_truth):
+    session, _ = wrong
+    put(session, 10, made_truth(10))
+    proposal = propose(session, make_aligner(lost={(30, 0)}), 10, 0, "forward")
+    assert proposal.frames[-1].frame == 29
+    assert "there the face is lost" in proposal.words
+    keep(session, proposal)
+    np.testing.assert_array_equal(session.track(0).merged(30), made_truth(30) + 6)
+
+
+def test_between_two_frames_each_side_fills_what_the_other_lost(wrong, make_aligner, made_truth):
+    session, _ = wrong
+    put(session, 10, made_truth(10))
+    put(session, 40, made_truth(40))
+    keep(session, propose(session, make_aligner(lost={(20, 0)}), 10, 0, "forward"))
+    for frame in [*range(11, 20), *range(21, 40)]:
+        np.testing.assert_allclose(session.track(0).merged(frame), made_truth(frame), atol=0.02)
+    np.testing.assert_array_equal(session.track(0).merged(20), made_truth(20) + 6)
+
+
+def test_it_does_not_run_on_along_another_face(session, make_aligner, made_truth):
+    prealign(session, make_aligner(), Settings("made", faces=2))
+    put(session, 10, made_truth(10) + 4)
+    put(session, 30, made_truth(30), face=1)
+    aligner = make_aligner(believing=True)
+    proposal = propose(session, aligner, 10, 0, "forward")
+    assert proposal.frames[-1].frame == 29
+    assert "there it meets another face" in proposal.words
+    put(session, 10, made_truth(10, 1))
+    proposal = propose(session, aligner, 10, 0, "forward")
+    assert proposal.frames[-1].frame == N - 1, "both were on it already"
+
+
+def test_only_the_face_that_was_asked_for_changes(session, make_aligner, made_truth):
+    prealign(session, make_aligner(offset=4), Settings("made", faces=2))
+    put(session, 10, made_truth(10, 1), face=1)
+    keep(session, propose(session, make_aligner(), 10, 1, "both"))
+    np.testing.assert_allclose(session.track(1).merged(30), made_truth(30, 1), atol=0.02)
+    np.testing.assert_array_equal(session.track(0).merged(30), made_truth(30) + 4)
+
+
+def test_a_face_without_landmarks_there_cannot_be_followed(session, make_aligner):
+    prealign(session, make_aligner(lost={(5, 0)}), Settings("made"))
+    with pytest.raises(EditError, match="frame 6: face 1 has no landmarks there"):
+        propose(session, make_aligner(), 5, 0, "forward")
+    session.hide(7, 0, range(68))
+    with pytest.raises(EditError, match="frame 8"):
+        propose(session, make_aligner(), 7, 0, "forward")
+
+
+def test_it_can_be_stopped_and_nothing_is_written(wrong, made_truth):
+    session, aligner = wrong
+    put(session, 10, made_truth(10))
+    before, asked = landmarks(session), iter(range(100))
+    with pytest.raises(StopWork):
+        propose(session, aligner, 10, 0, "both", should_stop=lambda: next(asked) == 5)
+    np.testing.assert_array_equal(landmarks(session), before)
+
+
+def test_the_next_held_frame_is_found_over_blocks_of_marks(session, make_aligner):
+    prealign(session, make_aligner(), Settings("made"))
+    track = session.track(0)
+    assert next_held(track, 30, 1, N) is None
+    edits.accept_up_to(session, 12)
+    edits.accept(session, 50)
+    session.move(40, 0, {0: (1.0, 1.0)})
+    assert [next_held(track, 30, step, N) for step in (1, -1)] == [40, 12]
+    assert next_held(track, 40, 1, N) == 50
+    assert next_held(track, 5, 1, N) == 6
+
+
+def test_smoothstep_is_flat_at_both_ends():
+    assert [smoothstep(x) for x in (-1, 0, 0.5, 1, 2)] == [0, 0, 0.5, 1, 1]
+    assert smoothstep(0.01) < 0.001
