@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 
 from napari_red.core.chunks import Chunk
+from napari_red.core.features import features_of
 
 Kind = Literal["correction", "prediction", "accepted", "track", "identity"]
 """correction: track, frame · prediction: track, chunk · accepted: track, chunk of bits ·
@@ -90,13 +91,29 @@ def restore(
 ) -> None:
     """Give a cell the value ``then`` where an edit had left ``now``.
 
-    Frames of a prediction that a model has said anew since are left as they are.
+    Frames of a prediction that a model has said anew since are left as they are, and so is
+    a name that was given in another video since.
     """
-    if address[0] == "prediction":
+    kind, a, b = address
+    if kind == "prediction":
         current = read(db, address)
         if current != now and current is not None:
-            then = _merged(current, now, then)
+            then = _merged(current, now, then, read(db, (kind, a, b - 1)))
+    elif kind == "identity" and (read(db, address) != now or _has_namesake(db, a, then)):
+        return
     write(db, address, then)
+
+
+def leftovers(db: sqlite3.Connection, track_id: int) -> list[Change]:
+    """What models said of a track that is gone, taken out of it."""
+    rows = db.execute(
+        "SELECT chunk, features, data FROM predictions WHERE track_id = ?", (track_id,)
+    ).fetchall()
+    db.execute("DELETE FROM predictions WHERE track_id = ?", (track_id,))
+    return [
+        Change("prediction", track_id, chunk, pack_prediction(features, data), None)
+        for chunk, features, data in rows
+    ]
 
 
 def pack_prediction(features: bytes, data: bytes) -> bytes:
@@ -109,6 +126,19 @@ def unpack_prediction(value: bytes) -> tuple[bytes, bytes]:
     (length,) = _FEATURES.unpack_from(value)
     end = _FEATURES.size + length
     return value[_FEATURES.size : end], value[end:]
+
+
+def prediction_value(chunk: Chunk, before: Chunk | None) -> bytes | None:
+    """The value of a prediction's cell, ``before`` the chunk before it; None for a chunk
+    without any."""
+    if not chunk.present.any():
+        return None
+    return pack_prediction(features_of(chunk, before), chunk.to_bytes())
+
+
+def chunk_from(value: bytes | None) -> Chunk | None:
+    """The inverse of :func:`prediction_value`."""
+    return None if value is None else Chunk.from_bytes(unpack_prediction(value)[1])
 
 
 def track_value(video_id: int, face: int, n_landmarks: int, identity_id: int | None) -> bytes:
@@ -154,25 +184,49 @@ def _write_track(db: sqlite3.Connection, track_id: int, value: bytes | None) -> 
     }
     while face in taken:  # a model has found another face since this one was deleted
         face += 1
-    known = db.execute("SELECT 1 FROM identities WHERE id = ?", (identity_id,)).fetchone()
     db.execute(
         "INSERT INTO tracks VALUES (?, ?, ?, ?, ?)",
-        (track_id, video_id, face, n_landmarks, identity_id if known else None),
+        (track_id, video_id, face, n_landmarks, _person(db, identity_id)),
     )
 
 
-def _merged(current: bytes, now: bytes | None, then: bytes | None) -> bytes:
-    """``current``, with ``then`` in the frames that are still as in ``now``."""
-    features, data = unpack_prediction(current)
-    merged = Chunk.from_bytes(data)
-    edited, before = (
-        Chunk.empty(merged.n_landmarks)
-        if value is None
-        else Chunk.from_bytes(unpack_prediction(value)[1])
-        for value in (now, then)
+def _person(db: sqlite3.Connection, identity_id: int | None) -> int | None:
+    """An identity's number. One that is gone, because the edit in another video that made
+    it was undone, is whoever has its name now, or comes back."""
+    if identity_id is None:
+        return None
+    if db.execute("SELECT 1 FROM identities WHERE id = ?", (identity_id,)).fetchone():
+        return identity_id
+    row = db.execute(
+        "SELECT after FROM changes WHERE kind = 'identity' AND a = ? AND after IS NOT NULL"
+        " ORDER BY id DESC",
+        (identity_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    name = row[0].decode()
+    db.execute("INSERT OR IGNORE INTO identities VALUES (?, ?)", (identity_id, name))
+    return int(db.execute("SELECT id FROM identities WHERE name = ?", (name,)).fetchone()[0])
+
+
+def _has_namesake(db: sqlite3.Connection, identity_id: int, name: bytes | None) -> bool:
+    return name is not None and bool(
+        db.execute(
+            "SELECT 1 FROM identities WHERE name = ? AND id <> ?", (name.decode(), identity_id)
+        ).fetchone()
     )
+
+
+def _merged(
+    current: bytes, now: bytes | None, then: bytes | None, before: bytes | None
+) -> bytes | None:
+    """``current``, with ``then`` in the frames that are still as in ``now``; ``before`` is
+    the chunk before it."""
+    merged = chunk_from(current)
+    assert merged is not None
+    edited, earlier = (chunk_from(v) or Chunk.empty(merged.n_landmarks) for v in (now, then))
     untouched = (merged.run == edited.run) & (
         np.nan_to_num(merged.landmarks - edited.landmarks) == 0
     ).all(axis=(1, 2))
-    merged.take(before, untouched)
-    return pack_prediction(features, merged.to_bytes())
+    merged.take(earlier, untouched)
+    return prediction_value(merged, chunk_from(before))

@@ -23,6 +23,11 @@ PER_PIXEL = 64
 _HEADER = struct.Struct("<BHH")
 _FORMAT = 1
 _NOWHERE = np.iinfo(np.int32).min
+_FARTHEST = 2.0**24
+
+
+class DamagedChunk(ValueError):
+    """Bytes that aren't a chunk."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +77,8 @@ class Chunk:
             self.clear(index)
             return
         self.landmarks[index] = quantised(prediction.landmarks)
-        self.confidence[index] = np.round(np.nan_to_num(prediction.confidence) * 255) / 255
+        sure = np.clip(np.nan_to_num(prediction.confidence), 0, 1)
+        self.confidence[index] = np.round(sure * 255) / 255
         self.disagreement[index] = np.float16(prediction.disagreement)
         self.run[index] = run
 
@@ -110,7 +116,20 @@ class Chunk:
 
     @classmethod
     def from_bytes(cls, blob: bytes) -> Chunk:
-        """The inverse of :meth:`to_bytes`."""
+        """The inverse of :meth:`to_bytes`.
+
+        Raises
+        ------
+        DamagedChunk
+            If these bytes are no chunk.
+        """
+        try:
+            return cls._read(blob)
+        except (struct.error, zlib.error, ValueError) as error:
+            raise DamagedChunk(str(error)) from error
+
+    @classmethod
+    def _read(cls, blob: bytes) -> Chunk:
         form, size, n_landmarks = _HEADER.unpack_from(blob)
         if form != _FORMAT or size != CHUNK:
             raise ValueError(f"a chunk of format {form} with {size} frames")
@@ -132,8 +151,9 @@ _PARTS = ("landmarks", "confidence", "disagreement", "run")
 
 
 def quantised(landmarks: np.ndarray) -> np.ndarray:
-    """Landmarks as the file keeps them: float32, to 1/64 of a pixel."""
-    return (np.round(landmarks.astype(np.float64) * PER_PIXEL) / PER_PIXEL).astype(np.float32)
+    """Landmarks as the file keeps them: float32, to 1/64 of a pixel, at most 2²⁴ pixels."""
+    near = np.clip(landmarks.astype(np.float64), -_FARTHEST, _FARTHEST)
+    return (np.round(near * PER_PIXEL) / PER_PIXEL).astype(np.float32)
 
 
 def chunk_of(frame: int) -> tuple[int, int]:

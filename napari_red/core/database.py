@@ -6,13 +6,16 @@ writing method changed is on the disk when it returns.
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import struct
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from napari_red.core import migrations, schema
+from napari_red.core.chunks import DamagedChunk
 from napari_red.core.file_lock import ProjectLock, Taken
 from trainer.errors import RedError
 
@@ -112,11 +115,25 @@ class Database:
             )
 
     def wipe(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Like :meth:`write`, and what it removed can't be found in the file any more."""
+        """Like :meth:`write`, and what it removed can't be found in the file any more.
+
+        Raises
+        ------
+        ProjectError
+            As :meth:`write`; also if there isn't room for a second copy of the file for a
+            moment: then it is removed, but traces of it are left.
+        """
+        self.check_writable()
         self._do(lambda: self._connection.execute("PRAGMA secure_delete = ON"))
         try:
             result = self.write(work)
-            self._do(lambda: self._connection.execute("VACUUM"))
+            try:
+                self._do(lambda: self._connection.execute("VACUUM"))
+            except ProjectError as error:
+                raise ProjectError(
+                    f"{error} It is removed, but traces of it may be left in the file until "
+                    "this is done again"
+                ) from error
         finally:
             self._do(lambda: self._connection.execute("PRAGMA secure_delete = OFF"))
         return result
@@ -124,18 +141,19 @@ class Database:
     # -- inside --------------------------------------------------------------------
 
     def _take_lock(self, mode: Mode) -> None:
+        advice = "choose a folder that exists and that you may write to"
         try:
             self._lock = ProjectLock(self.path)
-            return
+            if not self.path.exists() or os.access(self.path, os.W_OK):
+                return
+            self._let_go()
+            why, advice = "the file may not be written", "allow writing to it, or work on a copy"
         except Taken:
-            why = "it is open in another window or program"
+            why, advice = "it is open in another window or program", "close the other one"
         except OSError as error:
             why = f"its folder can't be written ({error.strerror})"
         if mode == "write" or not self.path.exists():
-            raise ProjectError(
-                f"{self.path}: can't be opened for writing, because {why}; close the other "
-                "one, or choose a folder that exists and that you may write to"
-            )
+            raise ProjectError(f"{self.path}: can't be opened for writing, because {why}; {advice}")
         self.read_only = why
 
     def _let_go(self) -> None:
@@ -145,11 +163,21 @@ class Database:
 
     def _do(self, work: Callable[[], T]) -> T:
         try:
-            return self._thread.submit(work).result()
+            future = self._thread.submit(work)
+        except RuntimeError as error:
+            raise ProjectError(f"{self.path}: was closed; open the project again") from error
+        try:
+            return future.result()
         except sqlite3.Error as error:
             raise ProjectError(_explain(self.path, error)) from error
+        except DamagedChunk as error:
+            raise ProjectError(
+                f"{self.path}: what a model said of some frames is damaged ({error}); align the "
+                "video again, or restore a copy of the file"
+            ) from error
 
     def _open(self) -> None:
+        self._check_header()
         if self.read_only:
             db = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", timeout=10, uri=True)
             db.isolation_level = None
@@ -157,24 +185,48 @@ class Database:
             db = sqlite3.connect(self.path, timeout=10, isolation_level=None)
         try:
             db.execute("PRAGMA foreign_keys = ON")
+            # The first look at the file also takes back what a killed program left half done.
+            ((pages,),) = db.execute("PRAGMA page_count").fetchall()
+            if pages == 0 and not self.read_only:
+                schema.create(db)
+            self._check_version(*(db.execute(f"PRAGMA {n}").fetchone()[0] for n in _NUMBERS))
             if not self.read_only:
-                self._prepare(db)
-            self._check_version(db)
+                db.execute("PRAGMA journal_mode = DELETE")
+                db.execute("PRAGMA synchronous = FULL")
+            ((version,),) = db.execute("PRAGMA user_version").fetchall()
+            if version < schema.VERSION:
+                self._migrate(db, version)
         except BaseException:
             db.close()
             raise
         self._connection = db
 
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        is_new = not self.path.exists() or self.path.stat().st_size == 0
-        db.execute("PRAGMA journal_mode = DELETE")
-        db.execute("PRAGMA synchronous = FULL")
-        if is_new:
-            schema.create(db)
+    def _check_header(self) -> None:
+        """Refuse other files before SQLite sees them: it may tidy them up."""
+        try:
+            with self.path.open("rb") as file:
+                header = file.read(100)
+        except FileNotFoundError:
+            if not self.read_only:
+                return
+            raise ProjectError(
+                f"{self.path}: there is no such file; choose a {SUFFIX} file that is there"
+            ) from None
+        except OSError as error:
+            raise ProjectError(
+                f"{self.path}: can't be read ({error.strerror}); choose a {SUFFIX} file that "
+                "you may read"
+            ) from error
+        if not header and self.read_only:
+            raise ProjectError(f"{self.path}: is empty; choose a {SUFFIX} file with a project")
+        unfinished = self.path.with_name(f"{self.path.name}-journal").exists()
+        if not header or unfinished:
+            return
+        if not _is_sqlite(header):
+            raise ProjectError(_explain(self.path, sqlite3.DatabaseError("file is not a database")))
+        self._check_version(*struct.unpack_from(">I4xI", header, 60)[::-1])
 
-    def _check_version(self, db: sqlite3.Connection) -> None:
-        (application_id,) = db.execute("PRAGMA application_id").fetchone()
-        (version,) = db.execute("PRAGMA user_version").fetchone()
+    def _check_version(self, application_id: int, version: int) -> None:
         if application_id != schema.APPLICATION_ID:
             raise ProjectError(
                 f"{self.path}: is a database, but no project of this program; choose a "
@@ -185,19 +237,39 @@ class Database:
                 f"{self.path}: written by a newer version of this program (schema {version}, "
                 f"known is {schema.VERSION}); update napari-red to open it"
             )
-        if version < schema.VERSION:
-            if self.read_only:
-                raise ProjectError(
-                    f"{self.path}: written by an older version of this program, and can't be "
-                    f"brought up to date because {self.read_only}; open it once where it can "
-                    "be written"
-                )
+
+    def _migrate(self, db: sqlite3.Connection, version: int) -> None:
+        if self.read_only:
+            raise ProjectError(
+                f"{self.path}: written by an older version of this program, and can't be "
+                f"brought up to date because {self.read_only}; open it once where it can "
+                "be written"
+            )
+        try:
             migrations.migrate(db, self.path, version)
+        except Exception as error:
+            raise ProjectError(
+                f"{self.path}: written by an older version of this program (schema {version}), "
+                f"and couldn't be brought up to date ({error}); the file is as it was. Free "
+                "some space if the disk is full, or open it with the older version"
+            ) from error
+
+
+_NUMBERS = ("application_id", "user_version")
+
+
+def _is_sqlite(header: bytes) -> bool:
+    """Whether the first 100 bytes of a file are those of a database."""
+    page_size = int.from_bytes(header[16:18], "big")
+    sizes = (1, *(2**power for power in range(9, 16)))  # 1 means 65536
+    return len(header) == 100 and header.startswith(b"SQLite format 3\0") and page_size in sizes
 
 
 def _explain(path: Path, error: sqlite3.Error) -> str:
     text = str(error)
-    if "unable to open" in text or "readonly" in text:
+    if "readonly" in text and path.with_name(f"{path.name}-journal").exists():
+        advice = "a program was stopped while it wrote; open it once where it can be written"
+    elif "unable to open" in text or "readonly" in text:
         advice = "choose a folder that exists and that you may write to"
     elif "not a database" in text or "malformed" in text:
         advice = f"it is damaged or no {SUFFIX} file; choose another, or restore a copy"

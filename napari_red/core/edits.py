@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
-from napari_red.core.cells import Address
+from napari_red.core.cells import Address, prediction_value
 from napari_red.core.chunks import CHUNK, Chunk, chunk_of
 from napari_red.core.history import Step
 from napari_red.core.marks import marks_to_bytes
-from napari_red.core.prediction_rows import prediction_value
 from napari_red.core.records import Prediction
 from napari_red.core.session import Session
 from trainer.errors import RedError
@@ -21,6 +22,23 @@ INTERPOLATED = "interpolated"
 
 class EditError(RedError):
     """An edit that can't be made: what is missing, and what to do."""
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def undisturbed(
+    edit: Callable[Concatenate[Session, P], R],
+) -> Callable[Concatenate[Session, P], R]:
+    """An edit during which no model stores anything in the session."""
+
+    @wraps(edit)
+    def held(session: Session, *args: P.args, **kwargs: P.kwargs) -> R:
+        with session.lock:
+            return edit(session, *args, **kwargs)
+
+    return held
 
 
 def transform(
@@ -53,6 +71,7 @@ def transform(
     return placed.astype(np.float32)
 
 
+@undisturbed
 def copy_from(session: Session, source: int, frame: int, face: int) -> None:
     """Put a face where it is in another frame, for example the one before.
 
@@ -72,6 +91,7 @@ def copy_from(session: Session, source: int, frame: int, face: int) -> None:
     session.move(frame, face, placed, f"copy from frame {source + 1}")
 
 
+@undisturbed
 def interpolate(session: Session, frame: int, face: int) -> tuple[int, int]:
     """Fill the frames between the two corrected ones round ``frame`` in a straight line.
 
@@ -109,6 +129,7 @@ def interpolate(session: Session, frame: int, face: int) -> tuple[int, int]:
     return first, last
 
 
+@undisturbed
 def write_predictions(
     session: Session, face: int, run: int, predictions: Sequence[Prediction], label: str
 ) -> Step | None:
@@ -161,6 +182,7 @@ def accept_up_to(session: Session, frame: int, faces: Sequence[int] | None = Non
     _mark(session, 0, frame + 1, faces, True, f"accept up to frame {frame + 1}")
 
 
+@undisturbed
 def _mark(
     session: Session,
     first: int,

@@ -7,7 +7,7 @@ was done in it and not undone since, so it goes on across restarts.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -91,10 +91,7 @@ def do(
         return None
     at, (first, last) = now(), frames
     step = _insert(db, at, who, video_id, "do", label, first, last, None)
-    db.executemany(
-        "INSERT INTO changes (step_id, kind, a, b, before, after) VALUES (?, ?, ?, ?, ?, ?)",
-        [(step, c.kind, c.a, c.b, c.before, c.after) for c in changes],
-    )
+    _insert_changes(db, step, changes)
     for change in changes:
         cells.write(db, change.address, change.after)
     return Step(step, at, who, video_id, "do", label, first, last, None, tuple(changes))
@@ -137,13 +134,35 @@ def _again(db: sqlite3.Connection, step_id: int, kind: str, who: str) -> Step:
     (row,) = db.execute(f"SELECT {_COLUMNS} FROM steps WHERE id = ?", (step_id,)).fetchall()
     of = Step(*row)
     changes = changes_of(db, step_id)
+    tracks = [change for change in changes if change.kind == "track"]
+    for change in _put_aside(db, step_id) if tracks else ():
+        cells.write(db, change.address, change.before)
+    aside: list[Change] = []
     ordered = reversed(changes) if kind == "undo" else iter(changes)
     for change in ordered:
         now_is, then = (change.after, change.before)[:: 1 if kind == "undo" else -1]
         cells.restore(db, change.address, now_is, then)
+    for change in tracks:
+        if (change.before if kind == "undo" else change.after) is None:
+            aside += cells.leftovers(db, change.a)
     at = now()
     made = _insert(db, at, who, of.video_id, kind, of.label, of.first, of.last, step_id)
+    _insert_changes(db, made, aside)
     return Step(made, at, who, of.video_id, kind, of.label, of.first, of.last, step_id, changes)
+
+
+def _put_aside(db: sqlite3.Connection, step_id: int) -> tuple[Change, ...]:
+    """What a model had said of a track since the step that made it, when that was last
+    taken back: it goes with the track, and comes back with it."""
+    ((last,),) = db.execute("SELECT MAX(id) FROM steps WHERE of = ?", (step_id,)).fetchall()
+    return () if last is None else changes_of(db, last)
+
+
+def _insert_changes(db: sqlite3.Connection, step_id: int, changes: Iterable[Change]) -> None:
+    db.executemany(
+        "INSERT INTO changes (step_id, kind, a, b, before, after) VALUES (?, ?, ?, ?, ?, ?)",
+        [(step_id, c.kind, c.a, c.b, c.before, c.after) for c in changes],
+    )
 
 
 def _insert(db: sqlite3.Connection, *values: object) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import filecmp
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -20,23 +22,45 @@ def migrate(connection: sqlite3.Connection, path: Path, version: int) -> None:
     """Bring a file of an older ``version`` to the current one, all or nothing.
 
     A copy of the file as it was is kept beside it, as ``NAME.red.v1`` and so on.
+
+    Raises
+    ------
+    OSError
+        If the copy can't be made; sqlite3.Error or ValueError if the file's contents can't
+        be understood. The file is as it was then.
     """
-    backup = path.with_name(f"{path.name}.v{version}")
-    if not backup.exists():
-        unfinished = path.with_name(f"{backup.name}.part")
-        shutil.copy2(path, unfinished)
-        unfinished.replace(backup)
+    _back_up(path, version)
     connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("BEGIN IMMEDIATE")
     try:
         for step in range(version, schema.VERSION):
             MIGRATIONS[step](connection)
         connection.execute(f"PRAGMA user_version = {schema.VERSION}")
+        connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk ends it by itself
+            connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _back_up(path: Path, version: int) -> None:
+    """Copy the file as it is beside it, unless such a copy is there already."""
+    number, backup = 1, path.with_name(f"{path.name}.v{version}")
+    while backup.exists():
+        if filecmp.cmp(path, backup, shallow=False):
+            return
+        number += 1  # of an earlier file of that name
+        backup = path.with_name(f"{path.name}.v{version}-{number}")
+    unfinished = path.with_name(f"{backup.name}.part")
+    try:
+        shutil.copy2(path, unfinished)
+        with unfinished.open("rb+") as copy:
+            os.fsync(copy.fileno())
+        unfinished.replace(backup)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def _from_1(db: sqlite3.Connection) -> None:

@@ -8,17 +8,12 @@ from collections.abc import Iterable
 import numpy as np
 
 from napari_red.core import cells
-from napari_red.core.chunks import CHUNK, Chunk, chunk_of
-from napari_red.core.features import features_of
+from napari_red.core.cells import prediction_value
+from napari_red.core.chunks import CHUNK, Chunk, DamagedChunk, chunk_of
 from napari_red.core.marks import MARKS, marks_from
 from napari_red.core.records import Prediction
 
-
-def prediction_value(chunk: Chunk, before: Chunk | None) -> bytes | None:
-    """The value of a prediction's cell; None for a chunk without any."""
-    if not chunk.present.any():
-        return None
-    return cells.pack_prediction(features_of(chunk, before), chunk.to_bytes())
+__all__ = ["held_frames", "prediction_value", "write"]
 
 
 def write(
@@ -38,8 +33,10 @@ def write(
 
 
 def _read_chunk(db: sqlite3.Connection, track_id: int, number: int) -> Chunk | None:
-    value = cells.read(db, ("prediction", track_id, number))
-    return None if value is None else Chunk.from_bytes(cells.unpack_prediction(value)[1])
+    try:
+        return cells.chunk_from(cells.read(db, ("prediction", track_id, number)))
+    except DamagedChunk:  # only a model's: saying it anew mends it
+        return None
 
 
 def held_frames(db: sqlite3.Connection, track_id: int, number: int) -> np.ndarray:

@@ -8,7 +8,6 @@ Every method may be called from any thread.
 from __future__ import annotations
 
 import getpass
-import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -18,7 +17,7 @@ import numpy as np
 
 from napari_red.core import cells, history, prediction_rows, video_rows
 from napari_red.core.cells import Address, Change
-from napari_red.core.chunks import CHUNK, Chunk, chunk_of
+from napari_red.core.chunks import CHUNK, Chunk, DamagedChunk, chunk_of
 from napari_red.core.database import SUFFIX, Database, Mode, ProjectError
 from napari_red.core.history import Step, UndoStacks
 from napari_red.core.marks import marks_from
@@ -80,36 +79,19 @@ class Project:
         times: np.ndarray | None = None,
     ) -> VideoRecord:
         """The record of a video, made if new. A video with the same fingerprint that
-        was elsewhere is the same video, moved: its path is brought up to date. ``name``
-        is what its results are called, by default the file's; ``times`` (T,) when each
-        frame is shown, in seconds since the first."""
+        was elsewhere is the same video, moved: its path is brought up to date, its name
+        stays. ``name`` is what a new one's results are called, by default the file's;
+        ``times`` (T,) when each frame is shown, in seconds since the first."""
         path = Path(path).absolute()
-        values = {
-            "path": str(path),
-            "relative": video_rows.relative_to_project(path, self.path),
-            "fingerprint": fingerprint,
-            "name": name or path.stem,
-            "n_frames": n_frames,
-            "height": height,
-            "width": width,
-            "fps": fps,
-            "frame_names": None if frame_names is None else json.dumps(frame_names),
-            "times": None if times is None else video_rows.times_to_bytes(times),
-            "added": history.now(),
-        }
+        place = (str(path), video_rows.relative_to_project(path, self.path))
         known = self.database.read(
-            "SELECT path, name FROM videos WHERE fingerprint = ?", (fingerprint,)
+            "SELECT id, path, relative FROM videos WHERE fingerprint = ?", (fingerprint,)
         )
-        if known != [(values["path"], values["name"])] and not (known and self.read_only):
-            self.database.write(
-                lambda db: db.execute(
-                    f"INSERT INTO videos ({', '.join(values)})"
-                    f" VALUES ({', '.join(':' + key for key in values)})"
-                    " ON CONFLICT (fingerprint) DO UPDATE SET path = excluded.path,"
-                    " relative = excluded.relative, name = excluded.name",
-                    values,
-                )
-            )
+        if not known:
+            row = (fingerprint, name or path.stem, n_frames, height, width, fps)
+            self.database.write(lambda db: video_rows.insert(db, place, row, frame_names, times))
+        elif known[0][1:] != place and not self.read_only:
+            self.set_video(known[0][0], path=place[0], relative=place[1])
         (video,) = self._videos("WHERE fingerprint = ?", (fingerprint,))
         return video
 
@@ -250,7 +232,14 @@ class Project:
         rows = self.database.read(
             "SELECT data FROM predictions WHERE track_id = ? AND chunk = ?", (track_id, number)
         )
-        return Chunk.from_bytes(rows[0][0]) if rows else None
+        try:
+            return Chunk.from_bytes(rows[0][0]) if rows else None
+        except DamagedChunk as error:
+            first = number * CHUNK + 1
+            raise ProjectError(
+                f"{self.path}: what a model said of frames {first} to {first + CHUNK - 1} is "
+                f"damaged ({error}); align these frames again, or restore a copy of the file"
+            ) from error
 
     def chunk_numbers(self, track_id: int) -> list[int]:
         """The chunks of a track that hold anything, in order."""
@@ -368,6 +357,10 @@ class Project:
         """How many steps can be undone and redone in a video."""
         stacks = self._stack(video_id)
         return len(stacks.undo), len(stacks.redo)
+
+    def refresh(self) -> None:
+        """Read anew what can be undone, after the history was changed elsewhere."""
+        self._stacks.clear()
 
     def _again(self, video_id: int, kind: str) -> Step | None:
         self.database.check_writable()

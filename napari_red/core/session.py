@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from napari_red.core import video_rows
 from napari_red.core.cells import Address
 from napari_red.core.frame_view import FrameView
 from napari_red.core.history import Step
-from napari_red.core.places import default_places, writable
+from napari_red.core.places import default_places, make_new, open_existing, read_only_warning
 from napari_red.core.project import Project, ProjectError
 from napari_red.core.records import Correction, Prediction, TrackRecord, VideoRecord
+from napari_red.core.run_faces import RunFaces
 from napari_red.core.track_data import TrackData
 from trainer.data.fingerprint import video_fingerprint
 from trainer.data.video import Video
@@ -74,23 +77,26 @@ class Session:
         self._project = project
         self._record: VideoRecord | None = None
         self._tracks: list[TrackData] = []
-        if project is None:
-            existing = next((place for place in self._places if place.exists()), None)
-            if existing is not None:
-                self._project = Project(writable(existing, self._places[-1]), "auto")
+        self._runs = RunFaces()
+        self._closed = False
+        if self._project is None:
+            self._project = open_existing(self._places, self.warnings)
+        elif self._project.read_only:
+            self.warnings.append(read_only_warning(self._project))
         if self._project is not None:
-            if self._project.read_only:
-                self.warnings.append(
-                    f"{self._project.path}: opened for reading only, because "
-                    f"{self._project.read_only}. Nothing can be changed here."
-                )
-            self._load(self._project)
+            try:
+                self._load(self._project)
+            except BaseException:
+                self.close()
+                raise
 
     def close(self) -> None:
         """Close the project file; everything is in it already."""
-        if self._project is not None and self._owns_project:
-            self._project.close()
-        self._project = None
+        with self._lock:
+            if self._project is not None and self._owns_project:
+                self._project.close()
+            self._project = None
+            self._closed = True
 
     def __enter__(self) -> Session:
         return self
@@ -169,26 +175,32 @@ class Session:
         a position for every landmark: what re-running a model holds on to."""
         with self._lock:
             found = {
-                (frame, face): track.merged(frame)
+                (frame, face): track.complete(frame)
                 for face, track in enumerate(self._tracks)
                 for frame in track.corrected
-                if not _all_hidden(track.correction(frame))
             }
-        return {key: merged for key, merged in found.items() if np.isfinite(merged).all()}
+        return {key: landmarks for key, landmarks in found.items() if landmarks is not None}
 
     # -- predictions ---------------------------------------------------------------
 
     def start_run(self, model: str, device: str) -> int:
         """Note that a model starts; returns the run's id."""
-        project, record = self.opened()
-        return project.start_run(record.id, model, device)
+        with self._lock:
+            project, record = self.opened()
+            run_id = project.start_run(record.id, model, device)
+            self._runs.start(run_id, [track.record.id for track in self._tracks])
+            return run_id
 
     def finish_run(self, run_id: int, outcome: str) -> None:
         """Note how it ended: done, cancelled or failed."""
+        self._runs.finish(run_id)
         self.opened()[0].finish_run(run_id, outcome)
 
     def store(self, run_id: int, batch: Iterable[tuple[int, Prediction]]) -> None:
         """Write ``(face, prediction)`` pairs; corrected and accepted frames stay as they are.
+
+        A face is what had that number when the run started, whatever was deleted or added
+        since; a number beyond those is another face.
 
         Raises
         ------
@@ -196,22 +208,28 @@ class Session:
             If the file can't be written, or a face has another number of landmarks.
         """
         rows = list(batch)
-        project, _ = self.opened()
-        found = [face for face, prediction in rows if not prediction.lost]
-        for face in range(max(found, default=-1) + 1):
-            self._need_track(face, len(rows[0][1].landmarks))
-        rows = [(face, prediction) for face, prediction in rows if face < self.n_faces]
-        if not rows:
-            return
-        frames = [prediction.frame for _, prediction in rows]
         with self._lock:
-            tracks = self._tracks
-            project.write_predictions(
-                run_id, [(tracks[face].record.id, prediction) for face, prediction in rows]
-            )
-            for face in {face for face, _ in rows}:
-                tracks[face].forget(min(frames), max(frames))
-        self._tell(min(frames), max(frames))
+            project, video = self.opened()
+            known = {track.record.id: track for track in self._tracks}
+            faces = self._runs.of(run_id, list(known))
+            found = [(face, len(one.landmarks)) for face, one in rows if not one.lost]
+            for face, n_landmarks in sorted(found):
+                if self._tracks and n_landmarks != self.n_landmarks:  # says what to do
+                    project.add_track(video.id, self.tracks[0].face, n_landmarks)
+                while len(faces) <= face:
+                    track = self._new_track(n_landmarks)
+                    known[track.record.id] = track
+                    faces.append(track.record.id)
+            stored = [(faces[face], one) for face, one in rows if face < len(faces)]
+            stored = [(track, one) for track, one in stored if track in known]
+            if not stored:
+                return
+            project.write_predictions(run_id, stored)
+            first = min(one.frame for _, one in stored)
+            last = max(one.frame for _, one in stored)
+            for track_id in {track for track, _ in stored}:
+                known[track_id].forget(first, last)
+        self._tell(first, last)
 
     # -- corrections ---------------------------------------------------------------
 
@@ -271,6 +289,11 @@ class Session:
         if self._project is None or self._record is None:
             return 0, 0
         return self._project.can_undo(self._record.id)
+
+    @property
+    def lock(self) -> AbstractContextManager[bool]:
+        """Held while an edit is worked out, so that no model stores anything in between."""
+        return self._lock
 
     def apply(
         self, values: Mapping[Address, bytes | None], label: str, frames: tuple[int, int]
@@ -333,20 +356,15 @@ class Session:
     def opened(self) -> tuple[Project, VideoRecord]:
         """The project file and this video's record in it, made if they aren't there."""
         with self._lock:
+            if self._closed:
+                raise ProjectError(
+                    f"{self._places[0]}: the video was closed meanwhile; open it again"
+                )
             if self._project is None:
-                self._project = self._first_that_works()
+                self._project = make_new(self._places, self.warnings)
             if self._record is None:
-                video = self.video
                 self._record = self._project.add_video(
-                    video.path,
-                    self.fingerprint,
-                    n_frames=video.n_frames,
-                    height=video.height,
-                    width=video.width,
-                    fps=video.fps,
-                    name=video.name,
-                    frame_names=video.frame_names,
-                    times=video.timestamps,
+                    self.video.path, self.fingerprint, **video_rows.described(self.video)
                 )
             return self._project, self._record
 
@@ -356,46 +374,25 @@ class Session:
             project, record = self.opened()
             self._tracks = [TrackData(project, track) for track in project.tracks(record.id)]
 
-    def _first_that_works(self) -> Project:
-        for place in self._places[:-1]:
-            try:
-                return Project(place)
-            except ProjectError as error:
-                self.warnings.append(
-                    f"{error} Meanwhile the landmarks are kept in {self._places[-1]}"
-                )
-        self._places[-1].parent.mkdir(parents=True, exist_ok=True)
-        return Project(self._places[-1])
-
     def _load(self, project: Project) -> None:
-        path = str(Path(self.video.path).absolute())
-        for record in project.videos():
-            if record.fingerprint == self.fingerprint:
-                self.reload()
-                return
-            if record.path == path:
-                self.warnings.append(
-                    f"{path}: the video has changed since it was annotated; its earlier "
-                    f"landmarks are kept in {project.path}, and it starts anew here"
-                )
-
-    def _need_track(self, face: int, n_landmarks: int) -> None:
-        known = self._tracks[face].record.n_landmarks if face < self.n_faces else None
-        if known == n_landmarks:
+        videos = project.videos()
+        if any(record.fingerprint == self.fingerprint for record in videos):
+            self.reload()
             return
-        project, video = self.opened()
-        number = self._tracks[face].record.face if known else self._free_number()
-        record = project.add_track(video.id, number, n_landmarks)
-        with self._lock:
-            self._tracks.append(TrackData(project, record))
+        path = str(Path(self.video.path).absolute())
+        if any(record.path == path for record in videos):
+            self.warnings.append(
+                f"{path}: the video has changed since it was annotated; its earlier "
+                f"landmarks are kept in {project.path}, and it starts anew here"
+            )
 
-    def _free_number(self) -> int:
-        return max((track.record.face for track in self._tracks), default=-1) + 1
+    def _new_track(self, n_landmarks: int) -> TrackData:
+        project, video = self.opened()
+        number = max((track.record.face for track in self._tracks), default=-1) + 1
+        track = TrackData(project, project.add_track(video.id, number, n_landmarks))
+        self._tracks.append(track)
+        return track
 
     def _tell(self, first: int, last: int) -> None:
         for listener in list(self.listeners):
             listener(first, last)
-
-
-def _all_hidden(correction: Correction | None) -> bool:
-    return correction is not None and bool(correction.hidden.all())

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from napari_red.core.cells import Change, unpack_prediction
+from napari_red.core.cells import Change, chunk_from
 from napari_red.core.chunks import CHUNK, Chunk, chunk_of
 from napari_red.core.frame_view import FrameView
 from napari_red.core.marks import MARKS, Marks, marks_from
@@ -100,6 +100,35 @@ class TrackData:
             return self.predicted(frame)
         return np.where(correction.moved[:, None], correction.landmarks, self.predicted(frame))
 
+    def complete(self, frame: int) -> np.ndarray | None:
+        """(L, 2) float32 landmarks of a corrected frame where each has a position and not
+        all are hidden; None elsewhere."""
+        correction = self.correction(frame)
+        if correction is None or correction.hidden.all():
+            return None
+        merged = self.merged(frame)
+        return merged if np.isfinite(merged).all() else None
+
+    def known(self, first: int, size: int) -> np.ndarray:
+        """(size,) uint8 of frames from ``first``: 3 where a person corrected the face, 2
+        where they accepted it, 1 where a model found it, else 0."""
+        found = np.zeros(size, np.uint8)
+        for frame in range(first - first % CHUNK, first + size, CHUNK):
+            chunk = self.chunk(frame // CHUNK)
+            if chunk is not None:
+                begin = max(frame, first)
+                end = min(frame + CHUNK, first + size)
+                found[begin - first : end - first] = chunk.present[begin - frame : end - frame]
+        for frame in range(first - first % MARKS, first + size, MARKS):
+            block = self.accepted.blocks.get(frame // MARKS)
+            if block is not None:
+                begin, end = max(frame, first), min(frame + MARKS, first + size)
+                found[begin - first : end - first][block[begin - frame : end - frame]] = 2
+        low = bisect_left(self.corrected, first)
+        high = bisect_left(self.corrected, first + size)
+        found[np.array(self.corrected[low:high], int) - first] = 3
+        return found
+
     def fill(self, view: FrameView, face: int) -> None:
         """Put this track's part into a view, as face number ``face``."""
         number, index = chunk_of(view.frame)
@@ -124,8 +153,7 @@ class TrackData:
     def follow(self, change: Change, value: bytes | None) -> None:
         """A cell of this track has another value in the project."""
         if change.kind == "prediction":
-            data = None if value is None else Chunk.from_bytes(unpack_prediction(value)[1])
-            self._chunks[change.b] = data
+            _keep(self._chunks, change.b, chunk_from(value), KEPT_CHUNKS)
         elif change.kind == "accepted":
             block = np.zeros(MARKS, bool) if value is None else marks_from(value)
             self.accepted.blocks[change.b] = block
@@ -133,9 +161,10 @@ class TrackData:
             self._corrections.pop(change.b, None)
             known = self.is_corrected(change.b)
             if value is None and known:
-                self.corrected.remove(change.b)
+                del self.corrected[bisect_left(self.corrected, change.b)]
             elif value is not None:
-                self._corrections[change.b] = Correction.from_bytes(value)
+                correction = Correction.from_bytes(value)
+                _keep(self._corrections, change.b, correction, KEPT_CORRECTIONS)
                 if not known:
                     insort(self.corrected, change.b)
 
@@ -145,7 +174,13 @@ def _remembered(kept: OrderedDict[K, V], key: K, most: int, read: Callable[[], V
     if key in kept:
         kept.move_to_end(key)
         return kept[key]
-    value = kept[key] = read()
+    value = read()
+    _keep(kept, key, value, most)
+    return value
+
+
+def _keep(kept: OrderedDict[K, V], key: K, value: V, most: int) -> None:
+    kept[key] = value
+    kept.move_to_end(key)
     while len(kept) > most:
         kept.popitem(last=False)
-    return value

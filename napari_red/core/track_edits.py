@@ -7,11 +7,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from napari_red.core import cells
-from napari_red.core.cells import Address
+from napari_red.core.cells import Address, prediction_value
 from napari_red.core.chunks import CHUNK, Chunk
-from napari_red.core.edits import EditError
+from napari_red.core.edits import EditError, undisturbed
 from napari_red.core.marks import MARKS, marks_to_bytes
-from napari_red.core.prediction_rows import prediction_value
 from napari_red.core.records import Correction, TrackRecord
 from napari_red.core.session import Session
 from napari_red.core.track_data import TrackData
@@ -19,6 +18,7 @@ from napari_red.core.track_data import TrackData
 Values = dict[Address, bytes | None]
 
 
+@undisturbed
 def name_identity(session: Session, face: int, name: str | None) -> None:
     """Say who a face is: the same name is the same person in every video of the project.
 
@@ -41,6 +41,7 @@ def name_identity(session: Session, face: int, name: str | None) -> None:
     session.apply(values, f"face {face + 1} is {name}" if name else "nobody named", _all(session))
 
 
+@undisturbed
 def rename_identity(session: Session, name: str, new: str) -> None:
     """Call a person otherwise, in every video of the project.
 
@@ -62,6 +63,7 @@ def rename_identity(session: Session, name: str, new: str) -> None:
     session.apply({("identity", known[name], 0): new.encode()}, f"rename {name}", _all(session))
 
 
+@undisturbed
 def add_track(session: Session) -> int:
     """Another face, without landmarks yet; returns its number in the session."""
     project, video = session.opened()
@@ -72,6 +74,7 @@ def add_track(session: Session) -> int:
     return [track.id for track in session.tracks].index(track_id)
 
 
+@undisturbed
 def delete_track(session: Session, face: int) -> None:
     """Take a face out of the video, with all that was said of it; undo brings it back."""
     track = session.track(face)
@@ -80,10 +83,12 @@ def delete_track(session: Session, face: int) -> None:
     session.apply(values, f"delete face {face + 1}", _all(session))
 
 
+@undisturbed
 def merge_tracks(session: Session, face: int, other: int) -> None:
     """One face that was followed as two: ``other`` fills the frames ``face`` lacks.
 
-    Where both are, a corrected one stays over one that isn't, else ``face``.
+    Where both are, what a person corrected stays over what they accepted, and that over
+    what a model said; else ``face`` stays.
 
     Raises
     ------
@@ -95,8 +100,7 @@ def merge_tracks(session: Session, face: int, other: int) -> None:
     kept, gone = session.track(face), session.track(other)
 
     def better(first: int, size: int) -> np.ndarray:
-        frames = range(first, first + size)
-        return np.array([_better(kept, gone, frame) for frame in frames])
+        return gone.known(first, size) > kept.known(first, size)
 
     values = _exchanged(session, kept, gone, better, both=False)
     values |= _emptied(session, gone)
@@ -108,6 +112,7 @@ def merge_tracks(session: Session, face: int, other: int) -> None:
     session.apply(values, f"merge face {other + 1} into {face + 1}", _all(session))
 
 
+@undisturbed
 def split_track(session: Session, face: int, frame: int) -> int:
     """From ``frame`` on this is another face; returns its number in the session."""
     project, video = session.opened()
@@ -121,6 +126,7 @@ def split_track(session: Session, face: int, frame: int) -> int:
     return [one.id for one in session.tracks].index(new_id)
 
 
+@undisturbed
 def swap_tracks(session: Session, face: int, other: int, frame: int) -> None:
     """Two faces that were mixed up: exchange them from ``frame`` on.
 
@@ -172,13 +178,6 @@ def _taken(track: TrackData, source: TrackData, number: int, mask: np.ndarray) -
 
 def _from(frame: int):
     return lambda first, size: np.arange(first, first + size) >= frame
-
-
-def _better(kept: TrackData, gone: TrackData, frame: int) -> bool:
-    """Whether the frame of the track that goes is the one to keep."""
-    if kept.is_corrected(frame) or gone.is_corrected(frame):
-        return not kept.is_corrected(frame)
-    return kept.run(frame) == 0 and gone.run(frame) > 0
 
 
 def _emptied(session: Session, track: TrackData) -> Values:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from napari_red.core.history import now
 from napari_red.core.records import VideoRecord
+from trainer.data.video_base import Video
 
 COLUMNS = (
     "id, path, fingerprint, name, n_frames, height, width, fps, start, stop, stride, state,"
@@ -22,6 +26,44 @@ def video_from(row: tuple) -> VideoRecord:
     names = None if row[-1] is None else json.loads(row[-1])
     values = (*row[:8], names, *row[8:-1])
     return VideoRecord(*values)
+
+
+def insert(
+    db: sqlite3.Connection,
+    place: tuple[str, str | None],
+    row: tuple,
+    frame_names: list[str] | None,
+    times: np.ndarray | None,
+) -> None:
+    """A new video.
+
+    Parameters
+    ----------
+    place : its path, and the same as seen from the project
+    row : fingerprint, name, n_frames, height, width and fps
+    times : (T,) seconds since the first frame
+    """
+    names = None if frame_names is None else json.dumps(frame_names)
+    seconds = None if times is None else times_to_bytes(times)
+    db.execute(
+        "INSERT INTO videos (path, relative, fingerprint, name, n_frames, height, width, fps,"
+        " frame_names, times, added) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (fingerprint) DO NOTHING",
+        (*place, *row, names, seconds, now()),
+    )
+
+
+def described(video: Video) -> dict[str, Any]:
+    """What :meth:`napari_red.core.project.Project.add_video` wants to know of an open video."""
+    return {
+        "n_frames": video.n_frames,
+        "height": video.height,
+        "width": video.width,
+        "fps": video.fps,
+        "name": video.name,
+        "frame_names": video.frame_names,
+        "times": video.timestamps,
+    }
 
 
 def relative_to_project(path: Path, project: Path) -> str | None:

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from napari_red.core import places, sample
-from napari_red.core import session as session_module
 from napari_red.core.prealign import Settings, prealign
 from napari_red.core.project import ProjectError
 from napari_red.core.session import Session
@@ -165,14 +164,14 @@ def test_a_changed_video_starts_anew_and_says_so(aligned, video_path, make_video
 def test_where_the_folder_cannot_be_written_the_project_goes_among_the_persons_own_data(
     opened, make_aligner, monkeypatch, tmp_path, video_path
 ):
-    real = session_module.Project
+    real = places.Project
 
     def project(path, *options):
         if Path(path).parent == video_path.parent:
             raise ProjectError(f"{path}: can't be used as a project file.")
         return real(path, *options)
 
-    monkeypatch.setattr(session_module, "Project", project)
+    monkeypatch.setattr(places, "Project", project)
     monkeypatch.setattr(places.platformdirs, "user_data_path", lambda _: tmp_path / "own")
     with Session(opened) as session:
         prealign(session, make_aligner(), Settings("made"))
