@@ -12,6 +12,7 @@ from rich.table import Table
 
 from napari_red.commands.bar import progress_bar
 from napari_red.commands.files import export, formats, import_
+from napari_red.commands.training import finetune, models
 from napari_red.core import doctor as checks
 from napari_red.core.demo import DemoResult, run_demo
 from napari_red.core.models import DEFAULT_MODEL
@@ -73,6 +74,8 @@ app.command()(align)
 app.command()(export)
 app.command("import")(import_)
 app.command()(formats)
+app.command()(finetune)
+app.command()(models)
 
 
 @app.command()

@@ -9,19 +9,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from napari_red.commands.arguments import ProjectArgument, existing, video_ids
 from napari_red.commands.bar import progress_bar
 from napari_red.core.database import Mode
 from napari_red.core.export import ExportChoice, export_project
 from napari_red.core.formats.registry import FORMATS
 from napari_red.core.import_labels import import_labels
-from napari_red.core.project import Project, ProjectError
+from napari_red.core.project import Project
 from napari_red.core.session import Session
 from trainer.console import told
 from trainer.data.video import open_video
 
 console = Console()
 
-ProjectArgument = Annotated[Path, typer.Argument(help="A project file, NAME.red.")]
 FormatOption = Annotated[str, typer.Option("--format", "-f", help=f"One of {', '.join(FORMATS)}.")]
 
 
@@ -49,8 +49,8 @@ def export(
             format, only_accepted, 7 if points == "7" else 68, pseudonyms, pictures
         )
         mode: Mode = "auto" if pseudonyms else "read"  # these need the project's secret
-        with Project(_existing(project), mode) as opened, progress_bar("Export") as report:
-            ids = _ids(opened, only)
+        with Project(existing(project), mode) as opened, progress_bar("Export") as report:
+            ids = video_ids(opened, only)
             summary = export_project(opened, out, report, choice=choice, video_ids=ids)
         for path in summary.written:
             console.print(str(path), soft_wrap=True, highlight=False)
@@ -90,20 +90,3 @@ def formats() -> None:
         )
         table.add_row(key, ways, entry.program, entry.numbering, entry.loses)
     console.print(table)
-
-
-def _existing(project: Path) -> Path:
-    if not project.is_file():
-        raise ProjectError(f"{project}: no such project file; check the path")
-    return project
-
-
-def _ids(project: Project, names: list[str] | None) -> list[int] | None:
-    if not names:
-        return None
-    known = {video.name: video.id for video in project.videos()}
-    if missing := [name for name in names if name not in known]:
-        raise ProjectError(
-            f"{project.path}: has no video called {', '.join(missing)}; it has {', '.join(known)}"
-        )
-    return [known[name] for name in names]

@@ -1,11 +1,14 @@
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from napari_red.cli import app
 from napari_red.core.prealign import Settings, prealign
 from napari_red.core.session import Session
+from trainer.checkpoint import save_tensors
 from trainer.data.pts import read_pts
 from trainer.data.video import open_video
+from trainer.pushed_set import read_pushed_set
 
 
 @pytest.fixture
@@ -53,3 +56,24 @@ def test_an_unknown_format_names_those_there_are(project, tmp_path):
     result = CliRunner().invoke(app, ["export", str(project), "-o", str(tmp_path), "-f", "docx"])
     assert result.exit_code == 2
     assert "coco" in result.output
+
+
+def test_a_set_can_be_pushed_to_be_trained_on_elsewhere(project, tmp_path):
+    folder = tmp_path / "set"
+    result = CliRunner().invoke(app, ["finetune", str(project), "--push-to", str(folder)])
+    assert result.exit_code == 0, result.output
+    assert "1 corrected" in result.output
+    assert len(read_pushed_set(folder).frames) == 10
+
+
+def test_models_are_listed_added_and_chosen(project, tmp_path):
+    file = tmp_path / "elsewhere.safetensors"
+    save_tensors(file, {"w": torch.ones(2)}, {"network": {}})
+    runner = CliRunner()
+    added = runner.invoke(app, ["models", str(project), "--add", str(file), "--use", "elsewhere"])
+    assert added.exit_code == 0, added.output
+    listed = runner.invoke(app, ["models", str(project)])
+    assert "● elsewhere" in listed.output
+    unknown = runner.invoke(app, ["models", str(project), "--use", "nobody"])
+    assert unknown.exit_code == 2
+    assert "it has elsewhere" in " ".join(unknown.output.split())

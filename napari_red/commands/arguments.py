@@ -1,0 +1,44 @@
+"""What several commands take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_red.core.project import Project, ProjectError
+
+ProjectArgument = Annotated[Path, typer.Argument(help="A project file, NAME.red.")]
+
+
+def existing(project: Path) -> Path:
+    """The path of a project file that is there.
+
+    Raises
+    ------
+    ProjectError
+        If it isn't.
+    """
+    if not project.is_file():
+        raise ProjectError(f"{project}: no such project file; check the path")
+    return project
+
+
+def video_ids(project: Project, names: Sequence[str] | None) -> list[int] | None:
+    """Numbers of the videos of these names; None, which means all, where there are none.
+
+    Raises
+    ------
+    ProjectError
+        If a video isn't in the project.
+    """
+    if not names:
+        return None
+    known = {video.name: video.id for video in project.videos()}
+    if missing := [name for name in names if name not in known]:
+        raise ProjectError(
+            f"{project.path}: has no video called {', '.join(missing)}; it has {', '.join(known)}"
+        )
+    return [known[name] for name in names]
