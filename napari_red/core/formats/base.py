@@ -1,0 +1,310 @@
+"""What every format is made of: options, progress, and files that are whole or not there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
+from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
+from trainer.errors import RedError
+from trainer.scheme import SUBSET_7
+
+MARKER = "napari-red.json"
+"""Stands in a folder that this program exported to and lists what it wrote there; only
+that is replaced."""
+
+_STEP = 50
+
+
+class FormatError(RedError):
+    """Annotation files that can't be written or read."""
+
+
+FrameImage = Callable[[VideoAnnotation, int], np.ndarray]
+"""A video and a frame from 0 to (H, W, 3) uint8 RGB."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person may choose.
+
+    Attributes
+    ----------
+    only_accepted : bool
+        Leave out what nobody accepted.
+    n_points : 68 or 7
+        All landmarks, or the four eye corners, nose tip and mouth corners.
+    frame_image : callable or None
+        For formats that refer to pictures: writes them too. None: the pictures' names only.
+    """
+
+    only_accepted: bool = False
+    n_points: Literal[68, 7] = 68
+    frame_image: FrameImage | None = None
+
+
+Writer = Callable[[Sequence[VideoAnnotation], Path, Options, "Steps"], list[Path]]
+Reader = Callable[[Path, VideoAnnotation], list[FaceAnnotation]]
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format of annotation files.
+
+    Attributes
+    ----------
+    key : what it is called on the command line
+    title : what it is called in a window
+    writes : the file's suffix or the layout of the folder
+    program : what opens it
+    numbering : how it counts frames and pixels
+    loses : what does not survive
+    extra : the extra of this distribution that it needs, or None
+    writer : puts prepared annotation into a folder, or None
+    reader : takes a file or folder, or None
+    """
+
+    key: str
+    title: str
+    writes: str
+    program: str
+    numbering: str
+    loses: str
+    extra: str | None = None
+    writer: Writer | None = field(default=None, repr=False)
+    reader: Reader | None = field(default=None, repr=False)
+
+    def write(
+        self,
+        annotations: Sequence[VideoAnnotation],
+        out: str | Path,
+        options: Options | None = None,
+        on_progress: ProgressCallback = lambda _: None,
+        should_stop: ShouldStop = lambda: False,
+    ) -> list[Path]:
+        """Write annotation into a folder.
+
+        Parameters
+        ----------
+        annotations : videos; names that occur twice get a number
+        out : the folder, made if missing
+        options : by default everything, without pictures
+        on_progress, should_stop : see :mod:`napari_red.core.jobs`
+
+        Returns
+        -------
+        The files to open, or the folders where a format has a file for each frame
+
+        Raises
+        ------
+        FormatError
+            If this format isn't written, there is nothing to write, something is missing,
+            or a file of other origin is in the way.
+        StopWork
+            When ``should_stop`` answers True.
+        """
+        if self.writer is None:
+            raise FormatError(f"{self.title}: can only be read; choose another format")
+        chosen = prepare(annotations, options or Options())
+        total = sum(len(face.frames) for video in chosen for face in video.faces)
+        steps = Steps(total, on_progress, should_stop)
+        written = self.writer(chosen, Path(out), options or Options(), steps)
+        on_progress(Progress(total, total, str(out)))
+        return written
+
+    def read(self, path: str | Path, video: VideoAnnotation) -> list[FaceAnnotation]:
+        """Read the faces of one video.
+
+        Parameters
+        ----------
+        path : a file or a folder
+        video : what is known of the video (its faces are ignored)
+
+        Raises
+        ------
+        FormatError
+            Or another :class:`~trainer.errors.RedError`: what is wrong, where, what to do.
+        """
+        if self.reader is None:
+            raise FormatError(f"{self.title}: can only be written; choose another format")
+        return self.reader(Path(path), video)
+
+
+class Steps:
+    """Counts rows (a face in a frame), reports every so many, and stops when asked."""
+
+    def __init__(self, total: int, on_progress: ProgressCallback, should_stop: ShouldStop) -> None:
+        self._done, self._total = 0, total
+        self._on_progress, self._should_stop = on_progress, should_stop
+
+    def step(self, message: str = "") -> None:
+        """One more row is done."""
+        if self._done % _STEP == 0:
+            if self._should_stop():
+                raise StopWork
+            self._on_progress(Progress(self._done, self._total, message))
+        self._done += 1
+
+
+def prepare(
+    annotations: Sequence[VideoAnnotation], options: Options
+) -> tuple[VideoAnnotation, ...]:
+    """What the options leave: rows with a landmark, accepted ones, 7 landmarks, distinct names.
+
+    Raises
+    ------
+    FormatError
+        If nothing is left, or 7 landmarks are asked of a face without the 68.
+    """
+    if not annotations:
+        raise FormatError("no video to export; open or pre-annotate one first")
+    prepared = []
+    for video, name in zip(annotations, _distinct(annotations), strict=True):
+        faces = []
+        for face in video.faces:
+            keep = np.asarray(face.labelled.any(axis=1))
+            face = face.rows(keep & face.accepted if options.only_accepted else keep)
+            if options.n_points == 7 and face.n_landmarks != 7:
+                if face.n_landmarks != 68:
+                    raise FormatError(
+                        f"{video.name}, face {face.face}: has {face.n_landmarks} landmarks, and "
+                        "the 7 are taken from 68; export all of them"
+                    )
+                face = face.points(SUBSET_7)
+            if len(face.frames):
+                faces.append(face)
+        prepared.append(replace(video, name=name, faces=tuple(faces)))
+    if not any(video.faces for video in prepared):
+        names = ", ".join(video.name for video in annotations)
+        if options.only_accepted:
+            raise FormatError(f"{names}: no frame is accepted yet; accept some or export all")
+        raise FormatError(f"{names}: no landmarks yet; pre-annotate first")
+    return tuple(prepared)
+
+
+@contextmanager
+def needs(what: str) -> Iterator[None]:
+    """Around the imports of a format's libraries: says how to install what is missing."""
+    try:
+        yield
+    except ImportError as error:
+        raise FormatError(
+            f"{what} need the package {error.name or error}, which isn't installed; run: "
+            'pip install "napari-red[formats]"'
+        ) from error
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """A path to write to that becomes ``path`` when all went well.
+
+    Raises
+    ------
+    FormatError
+        If ``path`` is there and this program didn't write it, or can't be written.
+    """
+    ours = _ours(path.parent)
+    if path.exists() and path.name not in ours:
+        raise FormatError(
+            f"{path}: is there and wasn't written by this program; choose another folder, so "
+            "that it isn't overwritten"
+        )
+    make_folder(path.parent)
+    partial = path.with_name(f".partial.{path.name}")
+    try:
+        yield partial
+        os.replace(partial, path)
+        if path.name not in ours:
+            mark(path.parent, [*ours, path.name])
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def claim_folder(folder: Path, pattern: str, what: str) -> None:
+    """Make a folder ours, unless files of other origin are in it.
+
+    Parameters
+    ----------
+    pattern : the files that would be overwritten, as for :meth:`pathlib.Path.glob`
+    what : what these files are, for the message
+
+    Raises
+    ------
+    FormatError
+        If there are such files and no marker, or the folder can't be written.
+    """
+    if (folder / MARKER).exists():
+        return
+    if any(folder.glob(pattern)):
+        raise FormatError(
+            f"{folder}: holds {what} that this program didn't write; choose another folder, so "
+            "that they aren't overwritten"
+        )
+    make_folder(folder)
+    mark(folder)
+
+
+def mark(folder: Path, files: Sequence[str] = ()) -> None:
+    """Say in a folder that this program wrote these files there."""
+    text = json.dumps({"written_by": "napari-red", "files": list(files)}, ensure_ascii=False)
+    try:
+        (folder / MARKER).write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it.
+
+    Raises
+    ------
+    FormatError
+        If that isn't allowed.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> FormatError:
+    """What to say about a path that can't be written."""
+    return FormatError(
+        f"{path}: can't be written ({error.strerror or error}); choose a folder you may write to"
+    )
+
+
+def file_name(name: str) -> str:
+    """A name with the characters replaced that no file can have everywhere."""
+    return re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", name).strip(" .") or "video"
+
+
+def _ours(folder: Path) -> list[str]:
+    try:
+        marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        return [str(name) for name in marker.get("files", [])]
+    except (OSError, ValueError, AttributeError):
+        return []
+
+
+def _distinct(annotations: Sequence[VideoAnnotation]) -> list[str]:
+    taken: set[str] = set()
+    names = []
+    for video in annotations:
+        name, number = video.name, 2
+        while file_name(name).lower() in taken:
+            name, number = f"{video.name}_{number}", number + 1
+        taken.add(file_name(name).lower())
+        names.append(name)
+    return names

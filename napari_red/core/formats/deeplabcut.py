@@ -1,0 +1,262 @@
+"""DeepLabCut's tables, as CSV and H5: labels to train on, or tracks as from a video analysis.
+
+Frames count from 0, and so do pixels, with centres at integers (DeepLabCut labels in
+napari, whose coordinates are the same). One face has the single-animal header, several
+have the one with individuals. Hidden landmarks are NaN, which is how DeepLabCut says
+"not visible". Labels have no likelihood; tracks have the confidence, and 1 where a person
+placed the landmark. Identity goes into the individual's name where there is one;
+acceptance and models' names are lost.
+
+pandas and PyTables write the H5, as they do in DeepLabCut. Reading uses neither, because
+both run code that a prepared file brings along: see
+:mod:`napari_red.core.formats.pandas_h5`.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
+from napari_red.core.formats.base import (
+    FormatError,
+    Options,
+    Steps,
+    file_name,
+    needs,
+    new_file,
+)
+from napari_red.core.formats.names import individuals, landmark_names, landmark_order
+from napari_red.core.formats.pandas_h5 import Frame, read_frame
+from napari_red.core.formats.pictures import Pictures, frame_of_picture, frames_by_name
+from napari_red.core.formats.reading import FoundFaces, the_video, unreadable
+
+SCORER = "napari-red"
+
+_KEY = "df_with_missing"
+_HEADERS = (["scorer", "bodyparts", "coords"], ["scorer", "individuals", "bodyparts", "coords"])
+
+
+def write_labels(
+    annotations: Sequence[VideoAnnotation], out: Path, options: Options, steps: Steps
+) -> list[Path]:
+    """Write ``OUT/labeled-data/NAME/CollectedData_napari-red`` as .csv and .h5.
+
+    Pictures are called ``img0012.png`` with the frame's number, and written if wanted.
+    """
+    written = []
+    for video in filter(_has_faces, annotations):
+        name = file_name(video.name)
+        folder = out / "labeled-data" / name
+        frames = [frame for frame, _ in video.by_frame()]
+        digits = max(4, len(str(video.n_frames - 1)))
+        files = [f"img{frame:0{digits}d}.png" for frame in frames]
+        pictures = Pictures(video, out, options)
+        for frame, file in zip(frames, files, strict=True):
+            steps.step(video.name)
+            pictures.write(frame, folder / file)
+        with needs("DeepLabCut files"):
+            import pandas as pd
+        index = pd.MultiIndex.from_tuples([("labeled-data", name, file) for file in files])
+        table = _table(video, frames, index, likelihood=False)
+        written += _save(table, folder / f"CollectedData_{SCORER}")
+    return written
+
+
+def write_tracks(
+    annotations: Sequence[VideoAnnotation], out: Path, options: Options, steps: Steps
+) -> list[Path]:
+    """Write ``OUT/NAMEDLC_napari-red`` as .csv and .h5, a row for every frame of the video."""
+    written = []
+    for video in filter(_has_faces, annotations):
+        for _ in range(sum(len(face.frames) for face in video.faces)):
+            steps.step(video.name)
+        frames = list(range(video.n_frames))
+        table = _table(video, frames, frames, likelihood=True)
+        written += _save(table, out / f"{file_name(video.name)}DLC_{SCORER}")
+    return written
+
+
+def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
+    """Read a .csv or .h5, labels or tracks, or the folder with ``CollectedData_*.csv``.
+
+    Labels count as a person's; tracks, which have a likelihood, as a model's.
+    """
+    path = _file(path, video)
+    try:
+        table = read_frame(path) if path.suffix in (".h5", ".hdf5") else _read_csv(path)
+    except FormatError:
+        raise
+    except (OSError, ValueError, KeyError, IndexError, csv.Error) as error:
+        raise unreadable(path, "a DeepLabCut table", error) from error
+    frames = _frames(path, table, video)
+    found = FoundFaces(path, video)
+    for name, columns in _faces(path, table).items():
+        found.face(name, name)
+        landmarks = table.values[:, columns[:, :2]]
+        likelihood = table.values[:, columns[:, 2]] if columns.shape[1] == 3 else None
+        for row, frame in enumerate(frames):
+            if frame is None:
+                continue
+            found.add(
+                name,
+                frame,
+                landmarks[row],
+                where=f"row {row + 1}, {name}",
+                confidence=None if likelihood is None else likelihood[row],
+                corrected=None if likelihood is None else np.zeros(len(columns), dtype=bool),
+            )
+    return found.faces()
+
+
+def _has_faces(video: VideoAnnotation) -> bool:
+    return bool(video.faces)
+
+
+def _table(video: VideoAnnotation, frames: list[int], index: Any, *, likelihood: bool) -> Any:
+    """A pandas DataFrame with a column for each face, landmark and coordinate."""
+    with needs("DeepLabCut files"):
+        import pandas as pd
+    coords = ["x", "y", "likelihood"][: 3 if likelihood else 2]
+    names = individuals(video.faces)
+    many = len(video.faces) > 1
+    blocks: list[np.ndarray] = []
+    columns: list[tuple[str, ...]] = []
+    for face in sorted(video.faces, key=lambda face: face.face):
+        block = np.full((len(frames), face.n_landmarks, len(coords)), np.nan)
+        shown = face.labelled & face.visible
+        values = np.where(shown[..., None], face.landmarks, np.nan).astype(np.float64).round(3)
+        if likelihood:
+            trust = np.where(face.corrected, 1.0, face.confidence.astype(np.float64).round(5))
+            trust = np.where(shown, trust, np.nan)
+            values = np.concatenate([values, trust[..., None]], axis=2)
+        block[np.searchsorted(frames, face.frames)] = values
+        blocks.append(block.reshape(len(frames), -1))
+        columns += [
+            (SCORER, *([names[face.face]] if many else []), part, coord)
+            for part in landmark_names(face.n_landmarks)
+            for coord in coords
+        ]
+    header = _HEADERS[many]
+    return pd.DataFrame(
+        np.concatenate(blocks, axis=1),
+        index=index,
+        columns=pd.MultiIndex.from_tuples(columns, names=header),
+    )
+
+
+def _save(table: Any, path: Path) -> list[Path]:
+    with needs("DeepLabCut's H5 files"):
+        import tables  # noqa: F401 (pandas asks for it; said here, so that the error is ours)
+    as_csv, as_h5 = path.with_name(path.name + ".csv"), path.with_name(path.name + ".h5")
+    with new_file(as_csv) as partial:
+        table.to_csv(partial, encoding="utf-8", lineterminator="\n")
+    with new_file(as_h5) as partial:
+        table.to_hdf(partial, key=_KEY, mode="w")
+    return [as_csv, as_h5]
+
+
+def _file(path: Path, video: VideoAnnotation) -> Path:
+    if not path.is_dir():
+        return path
+    for folder in (path, path / "labeled-data" / file_name(video.name)):
+        files = sorted(folder.glob("CollectedData_*.csv"))
+        if len(files) == 1:
+            return files[0]
+        if files:
+            names = ", ".join(file.name for file in files)
+            raise FormatError(f"{folder}: several tables ({names}); choose one of them")
+    raise FormatError(
+        f"{path}: no CollectedData_*.csv in it or in labeled-data/{file_name(video.name)}; choose "
+        "the .csv or .h5 file"
+    )
+
+
+def _read_csv(path: Path) -> Frame:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = [row for row in csv.reader(file) if row]
+    header: list[list[str]] = []
+    for row in rows[:4]:
+        header.append(row)
+        if row[0] == "coords":
+            break
+    if [row[0] for row in header] not in list(_HEADERS):
+        raise FormatError(
+            f"{path}: begins with the rows {', '.join(repr(row[0][:20]) for row in header)}, and "
+            "DeepLabCut's tables with scorer, (individuals,) bodyparts, coords; choose another "
+            "format"
+        )
+    # The index has one column, or three: labeled-data, video, picture.
+    first = next((n for n, cell in enumerate(header[0]) if n and cell), len(header[0]))
+    body = rows[len(header) :]
+    for number, row in enumerate(body, len(header) + 1):
+        if len(row) != len(header[0]):
+            raise FormatError(
+                f"{path}, line {number}: {len(row)} columns, the header has {len(header[0])}; "
+                "the file may be cut off: export it again"
+            )
+    values = [[float(cell) if cell else np.nan for cell in row[first:]] for row in body]
+    columns = list(zip(*(row[first:] for row in header), strict=True))
+    return Frame(
+        [row[0] for row in header],
+        [tuple(column) for column in columns],
+        [tuple(row[:first]) for row in body],
+        np.array(values, np.float64).reshape(len(body), len(columns)),
+    )
+
+
+def _frames(path: Path, table: Frame, video: VideoAnnotation) -> list[int | None]:
+    """The frame of each row; None for rows of other videos."""
+    stems = frames_by_name(video)
+    folders: list[str] = []
+    frames: list[int | None] = []
+    for row, entry in enumerate(table.index):
+        parts = re.split(r"[/\\]", "/".join(str(part) for part in entry))
+        number = re.fullmatch(r"(\d+)(?:\.0)?", parts[-1])
+        frame = int(number[1]) if number else frame_of_picture(parts[-1], stems)
+        if frame is None:
+            raise FormatError(
+                f"{path}, row {row + 1}: {parts[-1]!r} has no frame number; call pictures by the "
+                "number of their frame, as in img0012.png"
+            )
+        frames.append(frame)
+        folders.append(parts[-2] if len(parts) > 1 else "")
+    names = list(dict.fromkeys(folders))
+    if len(names) > 1:
+        wanted = names[the_video(path, names, video)]
+        pairs = zip(frames, folders, strict=True)
+        return [frame if folder == wanted else None for frame, folder in pairs]
+    return frames
+
+
+def _faces(path: Path, table: Frame) -> dict[str, np.ndarray]:
+    """Individual to (68, 2 or 3) column numbers of x, y and, if there, likelihood."""
+    if table.names not in list(_HEADERS):
+        raise FormatError(
+            f"{path}: its columns are {table.names}, and DeepLabCut's {_HEADERS[1]}; choose "
+            "another format"
+        )
+    many = "individuals" in table.names
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for number, column in enumerate(table.columns):
+        name = str(column[1]) if many else "face 1"
+        found.setdefault(name, {}).setdefault(str(column[-2]), {})[str(column[-1])] = number
+    if len(found) > 1:
+        # Where DeepLabCut keeps landmarks that belong to no animal.
+        found.pop("single", None)
+    faces = {}
+    for name, parts in found.items():
+        names = list(parts)
+        where = f"{path}, {name}" if many else str(path)
+        picked = [parts[names[place]] for place in landmark_order(names, 68, where)]
+        coords = ["x", "y"] + ["likelihood"] * all("likelihood" in part for part in picked)
+        lacking = [part for part in picked if not {"x", "y"} <= part.keys()]
+        if lacking:
+            raise FormatError(f"{where}: a landmark without x or y; export it again")
+        faces[name] = np.array([[part[coord] for coord in coords] for part in picked])
+    return faces

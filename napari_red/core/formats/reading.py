@@ -1,0 +1,183 @@
+"""Collecting what a reader finds, with the checks that every format needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
+from napari_red.core.formats.base import FormatError
+
+
+@dataclass
+class _Face:
+    name: str | None
+    identity: str | None
+    rows: dict[int, tuple[np.ndarray, ...]] = field(default_factory=dict)
+    accepted: dict[int, bool] = field(default_factory=dict)
+    models: dict[int, str | None] = field(default_factory=dict)
+
+
+class FoundFaces:
+    """Rows of a file, one for a face in a frame, and the faces they make.
+
+    Parameters
+    ----------
+    source : Path
+        The file, for messages.
+    video : VideoAnnotation
+        What is known of the video.
+    n_landmarks : int
+    """
+
+    def __init__(self, source: Path, video: VideoAnnotation, n_landmarks: int = 68) -> None:
+        self.source, self.video, self.n_landmarks = source, video, n_landmarks
+        self._faces: dict[Hashable, _Face] = {}
+
+    def face(self, key: Hashable, name: str | None = None, identity: str | None = None) -> None:
+        """Announce a face; the first one announced gets slot 0, and so on."""
+        self._faces.setdefault(key, _Face(name, identity))
+
+    def add(
+        self,
+        key: Hashable,
+        frame: int,
+        landmarks: np.ndarray,
+        *,
+        where: str,
+        visible: np.ndarray | None = None,
+        confidence: np.ndarray | None = None,
+        corrected: np.ndarray | None = None,
+        accepted: bool = False,
+        model: str | None = None,
+    ) -> None:
+        """One face in one frame; a row without any position is left out.
+
+        Parameters
+        ----------
+        key : which face
+        frame : int, from 0
+        landmarks : (L, 2), xy in our convention (pixel centres at integers), NaN = none
+        where : the place in the file, for messages
+        visible : (L,) bool, by default where there is a position
+        confidence : (L,), 0 … 1, by default unknown
+        corrected : (L,) bool, by default where there is a position: a person's labels
+
+        Raises
+        ------
+        FormatError
+            Wrong number of landmarks, a frame that the video lacks, or one face twice in
+            a frame.
+        """
+        at = f"{self.source}, {where}" if where else str(self.source)
+        landmarks = np.asarray(landmarks, np.float64)
+        if landmarks.shape != (self.n_landmarks, 2):
+            raise FormatError(
+                f"{at}: {len(landmarks)} landmarks, the {self.n_landmarks}-point scheme needs "
+                f"{self.n_landmarks}; export it again or choose another scheme"
+            )
+        if not 0 <= frame < self.video.n_frames:
+            raise FormatError(
+                f"{at}: is about frame {frame} (from 0), and {self.video.name} has "
+                f"{self.video.n_frames} frames; check that it belongs to this video"
+            )
+        labelled = np.isfinite(landmarks).all(axis=1)
+        if not labelled.any():
+            return
+        self.face(key)
+        face = self._faces[key]
+        if frame in face.rows:
+            raise FormatError(
+                f"{at}: the face {face.name or key!r} is a second time in frame {frame} (from 0); "
+                "keep one of them"
+            )
+        unknown = np.full(self.n_landmarks, np.nan)
+        face.rows[frame] = (
+            np.where(labelled[:, None], landmarks, np.nan),
+            unknown if confidence is None else np.asarray(confidence, np.float64),
+            labelled if visible is None else np.asarray(visible, bool),
+            labelled if corrected is None else np.asarray(corrected, bool) & labelled,
+        )
+        face.accepted[frame], face.models[frame] = accepted, model
+
+    def faces(self) -> list[FaceAnnotation]:
+        """The faces in the order they were announced; those without a row are left out.
+
+        Raises
+        ------
+        FormatError
+            If there is none.
+        """
+        found: list[FaceAnnotation] = []
+        for face in self._faces.values():
+            if not face.rows:
+                continue
+            frames = sorted(face.rows)
+            columns = zip(*(face.rows[frame] for frame in frames), strict=True)
+            landmarks, confidence, visible, corrected = (np.stack(column) for column in columns)
+            slot = len(found)
+            found.append(
+                FaceAnnotation(
+                    slot,
+                    face.name or f"face {slot + 1}",
+                    face.identity,
+                    np.array(frames),
+                    landmarks,
+                    confidence,
+                    visible,
+                    corrected,
+                    accepted=np.array([face.accepted[frame] for frame in frames]),
+                    models=tuple(face.models[frame] for frame in frames),
+                )
+            )
+        if not found:
+            raise FormatError(
+                f"{self.source}: no landmarks of {self.video.name} in it; check the file, and "
+                "that it belongs to this video"
+            )
+        return found
+
+
+def the_video(source: Path, names: Sequence[str], video: VideoAnnotation) -> int:
+    """Which of the videos in a file is meant: the one of the same name, or the only one.
+
+    Raises
+    ------
+    FormatError
+        If there are several and none, or more than one, is called so.
+    """
+    wanted = {video.name.lower()}
+    if video.path is not None:
+        wanted |= {video.path.name.lower(), video.path.stem.lower()}
+    tails = [re.split(r"[/\\]", name)[-1].lower() for name in names]
+    same = [n for n, tail in enumerate(tails) if {tail, tail.rpartition(".")[0]} & wanted]
+    if len(same) == 1:
+        return same[0]
+    if len(names) == 1:
+        return 0
+    listed = ", ".join(tails) or "none"
+    what = "several videos are" if same else "no video is"
+    raise FormatError(
+        f"{source}: {what} called {video.name} in it (there are: {listed}); rename the video or "
+        "choose another file"
+    )
+
+
+def unreadable(path: Path, what: str, error: Exception) -> FormatError:
+    """What to say about a file that isn't what it should be.
+
+    Parameters
+    ----------
+    what : what it should be, as in "a COCO file"
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return FormatError(f"{path}: can't be read ({error.strerror}); check the path")
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return FormatError(
+        f"{path}: isn't {what}, or not a whole one ({reason}); export it again or choose "
+        "another format"
+    )
