@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-OPTIONAL_IMPORTS = {"dlib", "moderngl"}
+OPTIONAL_IMPORTS = {"dlib", "h5py", "moderngl", "pandas", "pyarrow", "sleap_io", "tables"}
 """Used where a user has them; nothing needs them."""
 
 

@@ -12,13 +12,14 @@ from trainer.scheme import scheme_for
 
 
 def landmark_names(n_landmarks: int) -> list[str]:
-    """Facial part and number from 0, as in ``jaw_00`` and ``mouth_48``; plain numbers
-    where there is no such scheme."""
-    digits = [f"{index:02d}" for index in range(n_landmarks)]
+    """Number from 0 and facial part, as in ``lm00_jaw`` and ``lm48_mouth``; only the number
+    where there is no such scheme. The number comes first, because some programs (sleap-io
+    for DeepLabCut's tables) sort landmarks by name."""
+    digits = [f"lm{index:02d}" for index in range(n_landmarks)]
     if n_landmarks not in (68, 7):
         return digits
     groups = scheme_for(n_landmarks).group_of()
-    return [f"{group}_{digit}" for group, digit in zip(groups, digits, strict=True)]
+    return [f"{digit}_{group}" for group, digit in zip(groups, digits, strict=True)]
 
 
 def edges(n_landmarks: int) -> list[tuple[int, int]]:
