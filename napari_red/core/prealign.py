@@ -8,7 +8,8 @@ stopped or fails half-way.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +18,7 @@ import numpy as np
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
 from napari_red.core.records import Prediction
 from napari_red.core.session import Session
+from napari_red.core.spans import Span, cut_off, first_after, spans
 from trainer.data.video import Video
 from trainer.geometry import FaceBox
 
@@ -26,9 +28,13 @@ FLUSH_SECONDS = 0.4
 FLUSH_FRAMES = 100
 """Frames after which it is written anyway."""
 
+Held = dict[tuple[int, int], np.ndarray]
+"""(frame, face) to (L, 2) landmarks that an aligner holds on to."""
+
 
 class AlignedFrameLike(Protocol):
-    """One frame's result: ``landmarks (F, L, 2)`` xy, NaN where lost; ``confidence (F, L)``."""
+    """One frame's result: ``landmarks (F, L, 2)`` xy, NaN where lost; ``confidence (F, L)``;
+    ``disagreement (F,)``, NaN where unknown."""
 
     @property
     def frame(self) -> int: ...
@@ -36,10 +42,12 @@ class AlignedFrameLike(Protocol):
     def landmarks(self) -> np.ndarray: ...
     @property
     def confidence(self) -> np.ndarray: ...
+    @property
+    def disagreement(self) -> np.ndarray: ...
 
 
 class Aligner(Protocol):
-    """What finds the landmarks."""
+    """What finds the landmarks: see :class:`trainer.alignment.SequentialAligner`."""
 
     def run(
         self,
@@ -50,21 +58,34 @@ class Aligner(Protocol):
         start: int = 0,
         stop: int | None = None,
         corrections: Mapping[tuple[int, int], np.ndarray] | None = None,
-    ) -> Iterator[AlignedFrameLike]: ...
+        initial: np.ndarray | None = None,
+    ) -> Generator[AlignedFrameLike, None, None]: ...
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What to look for. ``boxes`` are face boxes in frame ``box_frame``, from where the
-    faces are followed both ways; None lets the detector find them."""
+    """What to look for.
+
+    Attributes
+    ----------
+    model, device : what is noted as the origin, and opened where an aligner is made
+    faces : how many to follow
+    boxes, box_frame : face boxes in a frame, from where the faces are followed both ways;
+        None lets the detector find them
+    start, stop : part of the video; None is what the project says of it
+    resume : go on where a run of the same model was cut off
+    only_missing : leave out the frames in which a face is known already
+    """
 
     model: str
     device: str = "auto"
     faces: int = 1
     boxes: tuple[FaceBox, ...] | None = None
     box_frame: int = 0
-    start: int = 0
+    start: int | None = None
     stop: int | None = None
+    resume: bool = False
+    only_missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,9 +104,11 @@ def prealign(
     on_progress: ProgressCallback = lambda _: None,
     should_stop: ShouldStop = lambda: False,
 ) -> PrealignSummary:
-    """Align the session's video and store the predictions in batches as they come.
+    """Align a session's video and store the predictions in batches as they come.
 
-    Frames that a person corrected enter the aligner, and keep what the person said.
+    Frames that a person corrected or accepted enter the aligner, and stay as they are. Of a
+    video with a stride every n-th frame is kept; the aligner sees those between too, because
+    it follows a face by what little it moves from one frame to the next.
 
     Raises
     ------
@@ -95,65 +118,116 @@ def prealign(
         Whatever the aligner or the project file report.
     """
     began = time.monotonic()
-    stop = session.n_frames if settings.stop is None else min(settings.stop, session.n_frames)
-    total = max(stop - settings.start, 0)
-    run_id = session.start_run(settings.model, settings.device)
+    plan, run_id = _plan(session, settings)
+    total = sum(len(span.wanted) for span in plan)
     batch: list[tuple[int, Prediction]] = []
     done = without_face = 0
     last_flush = began
-    outcome = "failed"
-    try:
-        for result in _results(session, aligner, settings, stop):
-            found = _predictions(result)
-            batch += found
-            done += 1
-            without_face += all(prediction.lost for _, prediction in found)
-            now = time.monotonic()
-            if now - last_flush >= FLUSH_SECONDS or len(batch) >= FLUSH_FRAMES:
-                session.store(run_id, batch)
-                batch, last_flush = [], now
-                on_progress(Progress(done, total, f"frame {done} of {total}"))
-            if should_stop():
-                raise StopWork
-        outcome = "done"
-    except StopWork:
-        outcome = "cancelled"
-        raise
-    finally:
-        session.store(run_id, batch)
-        session.finish_run(run_id, outcome)
+    with _noted(session, settings, run_id):
+        try:
+            for result, is_wanted in _results(session, aligner, settings, plan):
+                if is_wanted:
+                    found = _predictions(result)
+                    batch += found
+                    done += 1
+                    without_face += all(prediction.lost for _, prediction in found)
+                now = time.monotonic()
+                if now - last_flush >= FLUSH_SECONDS or len(batch) >= FLUSH_FRAMES:
+                    session.store(run_id, batch)
+                    batch, last_flush = [], now
+                    on_progress(Progress(done, total, f"frame {done} of {total}"))
+                if should_stop():
+                    raise StopWork
+        finally:
+            session.store(run_id, batch)
     on_progress(Progress(total, total, f"{done} frames"))
     return PrealignSummary(done, without_face, time.monotonic() - began)
 
 
+def _plan(session: Session, settings: Settings) -> tuple[list[Span], int]:
+    """What to align, and the number of the run that finds it."""
+    project, record = session.opened()
+    every = project.video(record.id).wanted_frames
+    start = every.start if settings.start is None else settings.start
+    stop = every.stop if settings.stop is None else min(settings.stop, session.n_frames)
+    wanted = range(start, max(stop, start), every.step)
+    run_id = cut_off(project, record.id, settings.model) if settings.resume else None
+    after = 0 if run_id is None else first_after(session, run_id)
+    plan = spans(session, wanted, settings.faces, after=after, only_missing=settings.only_missing)
+    if run_id is None:
+        run_id = session.start_run(settings.model, settings.device)
+    return plan, run_id
+
+
+@contextmanager
+def _noted(session: Session, settings: Settings, run_id: int) -> Iterator[None]:
+    """The project knows how the run, and so the video, stands."""
+    project, record = session.opened()
+    whole = settings.start is None and settings.stop is None
+
+    def note(outcome: str, state: str, message: str = "") -> None:
+        session.finish_run(run_id, outcome)
+        if whole:
+            project.set_video(record.id, state=state, message=message)
+
+    if whole:
+        project.set_video(record.id, state="running", message="")
+    try:
+        yield
+    except StopWork:
+        note("cancelled", "waiting")
+        raise
+    except Exception as error:
+        note("failed", "failed", str(error) or type(error).__name__)
+        raise
+    except BaseException:  # the program is told to end
+        note("cancelled", "waiting")
+        raise
+    note("done", "done")
+
+
 def _results(
-    session: Session, aligner: Aligner, settings: Settings, stop: int
-) -> Iterator[AlignedFrameLike]:
-    """Frames in order. Boxes of a frame in the middle are aligned there first; what is
-    found holds like a correction, so that the face is followed both ways from it."""
-    corrections = session.complete_corrections()
-    boxes = settings.boxes
+    session: Session, aligner: Aligner, settings: Settings, plan: list[Span]
+) -> Iterator[tuple[AlignedFrameLike, bool]]:
+    """Frames in order, and whether they are wanted. Boxes of a frame in the middle are
+    aligned there first; what is found holds like a correction, so that the face is followed
+    both ways from it."""
+    boxes, anchored = settings.boxes, {}
     anchor: AlignedFrameLike | None = None
-    if boxes and settings.box_frame > settings.start:
-        (anchor,) = aligner.run(
+    if plan and boxes and settings.box_frame > plan[0].start:
+        with closing(
+            aligner.run(
+                session.video,
+                faces=settings.faces,
+                boxes=boxes,
+                start=settings.box_frame,
+                stop=settings.box_frame + 1,
+            )
+        ) as found:
+            (anchor,) = found
+        anchored = {
+            (anchor.frame, face): points
+            for face, points in enumerate(anchor.landmarks)
+            if np.isfinite(points).all()
+        }
+        boxes = None
+    for span in plan:
+        within = {key: v for key, v in anchored.items() if span.start <= key[0] < span.stop}
+        aligned = aligner.run(
             session.video,
             faces=settings.faces,
             boxes=boxes,
-            start=settings.box_frame,
-            stop=settings.box_frame + 1,
+            start=span.start,
+            stop=span.stop,
+            corrections=within | span.held(session),
+            initial=span.initial,
         )
-        found = {(anchor.frame, face): points for face, points in enumerate(anchor.landmarks)}
-        corrections = {k: v for k, v in found.items() if np.isfinite(v).all()} | corrections
         boxes = None
-    for result in aligner.run(
-        session.video,
-        faces=settings.faces,
-        boxes=boxes,
-        start=settings.start,
-        stop=stop,
-        corrections=corrections,
-    ):
-        yield anchor if anchor is not None and result.frame == anchor.frame else result
+        with closing(aligned) as results:
+            for result in results:
+                if anchor is not None and result.frame == anchor.frame:
+                    result = anchor
+                yield result, result.frame in span.wanted
 
 
 def _predictions(result: AlignedFrameLike) -> list[tuple[int, Prediction]]:
@@ -164,9 +238,10 @@ def _predictions(result: AlignedFrameLike) -> list[tuple[int, Prediction]]:
                 int(result.frame),
                 np.asarray(landmarks, np.float32),
                 np.asarray(confidence, np.float32),
+                float(disagreement),
             ),
         )
-        for face, (landmarks, confidence) in enumerate(
-            zip(result.landmarks, result.confidence, strict=True)
+        for face, (landmarks, confidence, disagreement) in enumerate(
+            zip(result.landmarks, result.confidence, result.disagreement, strict=True)
         )
     ]

@@ -21,6 +21,7 @@ from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWor
 from napari_red.core.marks import MARKS
 from napari_red.core.records import Prediction
 from napari_red.core.session import Session
+from napari_red.core.spans import RE_TRACKED
 from napari_red.core.track_data import TrackData
 from trainer.data.video import Video
 from trainer.geometry import FaceBox
@@ -202,7 +203,7 @@ def keep(session: Session, proposal: Proposal) -> Step | None:
     predictions = [one.prediction for one in proposal.frames if one.kind != "in conflict"]
     if not predictions:
         return None
-    name = f"{proposal.model}, re-tracked" if proposal.model else "re-tracked"
+    name = f"{proposal.model}, {RE_TRACKED}" if proposal.model else RE_TRACKED
     run = session.start_run(name, proposal.device)
     session.finish_run(run, "done")
     way = "both ways" if proposal.direction == "both" else proposal.direction

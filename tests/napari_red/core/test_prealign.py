@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from napari_red.core import edits
 from napari_red.core import prealign as prealign_module
 from napari_red.core.jobs import Cancelled, Failed, StopWork, run
 from napari_red.core.prealign import Settings, prealign
@@ -87,3 +88,111 @@ def test_only_part_of_a_video_can_be_asked_for(session, make_aligner):
 def test_stop_work_is_not_swallowed(session, make_aligner):
     with pytest.raises(StopWork):
         prealign(session, make_aligner(), Settings("made"), should_stop=lambda: True)
+
+
+def test_how_far_the_models_answers_disagree_is_kept(session, make_aligner):
+    prealign(session, make_aligner(), Settings("made"))
+    assert session.track(0).chunk(0).disagreement[:24] == pytest.approx(0.01, abs=1e-4)
+
+
+def test_accepted_frames_enter_the_aligner_and_stay(session, make_aligner, made_truth):
+    prealign(session, make_aligner(offset=3), Settings("made"))
+    edits.accept(session, 5)
+    aligner = make_aligner()
+    prealign(session, aligner, Settings("made"))
+    np.testing.assert_array_equal(aligner.calls[0]["corrections"][5, 0], made_truth(5) + 3)
+    np.testing.assert_array_equal(session.track(0).merged(5), made_truth(5) + 3)
+    np.testing.assert_array_equal(session.track(0).merged(6), made_truth(6))
+
+
+def test_of_a_stride_every_nth_frame_is_kept_and_all_are_seen(session, make_aligner):
+    project, video = session.opened()
+    project.set_video(video.id, start=4, stop=20, stride=5)
+    aligner, seen = make_aligner(), []
+    summary = prealign(session, aligner, Settings("made"), seen.append)
+    assert [f for f in range(24) if session.view(f).visible.any()] == [4, 9, 14, 19]
+    assert (aligner.calls[0]["start"], aligner.calls[0]["stop"]) == (4, 20)
+    assert (summary.frames, seen[-1].total) == (4, 4)
+
+
+def stopped_after(session, aligner, frame, settings):
+    asked = iter(range(1000))
+    with pytest.raises(StopWork):
+        prealign(session, aligner, settings, should_stop=lambda: next(asked) == frame)
+
+
+def test_a_run_that_was_cut_off_goes_on_after_some_warm_up(session, make_aligner, made_truth):
+    stopped_after(session, make_aligner(offset=2), 15, Settings("made"))
+    aligner = make_aligner()
+    summary = prealign(session, aligner, Settings("made", resume=True))
+    (call,) = aligner.calls
+    assert (call["start"], call["stop"]) == (6, 24)
+    np.testing.assert_array_equal(call["initial"][0], made_truth(5) + 2)
+    assert summary.frames == 8
+    np.testing.assert_array_equal(session.track(0).merged(15), made_truth(15) + 2)
+    np.testing.assert_array_equal(session.track(0).merged(16), made_truth(16))
+    project, video = session.opened()
+    assert project.run_models(video.id) == {1: "made"}, "it is one run"
+
+
+def test_a_finished_run_or_one_of_another_model_is_not_gone_on_with(session, make_aligner):
+    stopped_after(session, make_aligner(), 15, Settings("made"))
+    other = make_aligner()
+    assert prealign(session, other, Settings("other", resume=True)).frames == 24
+    again = make_aligner()
+    assert prealign(session, again, Settings("other", resume=True)).frames == 24
+
+
+def test_going_on_keeps_to_the_stride(session, make_aligner):
+    project, video = session.opened()
+    project.set_video(video.id, stride=4)
+    stopped_after(session, make_aligner(), 17, Settings("made"))
+    aligner = make_aligner()
+    prealign(session, aligner, Settings("made", resume=True))
+    assert [f for f in range(24) if session.view(f).visible.any()] == [0, 4, 8, 12, 16, 20]
+    assert aligner.calls[0]["start"] == 9, "after a frame that was kept"
+
+
+def test_only_frames_without_a_face_can_be_asked_for(session, make_aligner, made_truth):
+    prealign(session, make_aligner(lost={(3, 0), (4, 0)}, offset=2), Settings("made"))
+    aligner = make_aligner()
+    prealign(session, aligner, Settings("made", only_missing=True))
+    assert (aligner.calls[0]["start"], aligner.calls[0]["stop"]) == (0, 5)
+    np.testing.assert_array_equal(session.track(0).merged(4), made_truth(4))
+    np.testing.assert_array_equal(session.track(0).merged(2), made_truth(2) + 2)
+
+
+def test_long_stretches_that_a_person_settled_are_not_aligned_again(
+    tmp_path, make_video, make_aligner, made_truth
+):
+    path = make_video(tmp_path / "long.mp4", 100)
+    with open_video(path) as video, Session(video) as session:
+        prealign(session, make_aligner(offset=1), Settings("made"))
+        edits.accept_up_to(session, 79)
+        edits.unaccept(session, 10)
+        aligner = make_aligner()
+        summary = prealign(session, aligner, Settings("made"))
+        spans = [(call["start"], call["stop"]) for call in aligner.calls]
+        assert spans == [(0, 12), (70, 100)]
+        assert set(aligner.calls[0]["corrections"]) == {(f, 0) for f in [*range(10), 11]}
+        np.testing.assert_array_equal(aligner.calls[1]["initial"][0], made_truth(69) + 1)
+        assert summary.frames == 1 + 20
+        np.testing.assert_array_equal(session.track(0).merged(10), made_truth(10))
+
+
+@pytest.mark.parametrize(
+    ("options", "stop_at", "state"),
+    [({}, 99, "done"), ({}, 9, "waiting"), ({"fail_at": 7}, 99, "failed")],
+)
+def test_the_project_knows_how_a_video_stands(session, make_aligner, options, stop_at, state):
+    asked = iter(range(1000))
+    run(
+        lambda report, stop: prealign(
+            session, make_aligner(**options), Settings("made"), report, stop
+        ),
+        should_stop=lambda: next(asked) == stop_at,
+    )
+    project, video = session.opened()
+    record = project.video(video.id)
+    assert record.state == state
+    assert record.message == ("the aligner broke" if state == "failed" else "")
