@@ -7,6 +7,7 @@ from weakref import WeakSet
 import napari
 from napari.layers import Image
 from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QWidget
 
 from napari_red._qt.video_layer import VideoLayer
 from napari_red.core.frames import VideoStack
@@ -47,9 +48,22 @@ def set_speed(viewer: napari.Viewer, fps: float) -> None:
 
     The slider's own value, not napari's setting, which would change for good.
     """
-    sliders = viewer.window._qt_viewer.dims.slider_widgets
+    sliders = getattr(dims_widget(viewer), "slider_widgets", None)
     if sliders and fps > 0:
         sliders[0].fps = round(fps, 2)
+
+
+def dims_widget(viewer: napari.Viewer) -> QWidget | None:
+    """The widget of napari's sliders; None where a napari has none to be found there.
+
+    A plugin is handed a stand-in for the viewer that warns of private names; there is no
+    public way to the sliders.
+    """
+    whole = getattr(viewer, "__wrapped__", viewer)
+    try:
+        return whole.window._qt_viewer.dims
+    except AttributeError:
+        return None
 
 
 def _replace(viewer: napari.Viewer, image: Image) -> None:

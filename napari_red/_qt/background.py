@@ -30,6 +30,7 @@ class Background(QObject):
         self._tickets: dict[str, int] = {}
         self._then: dict[str, Callable[[Any], None]] = {}
         self._timers: dict[str, QTimer] = {}
+        self._closed = False
         self._done.connect(self._deliver)
 
     def ask(
@@ -48,6 +49,8 @@ class Background(QObject):
         then : called here with the result
         wait_ms : how long to wait first; asking again in that time doesn't prolong it
         """
+        if self._closed:
+            return
         self._then[key] = then
         timer = self._timers.get(key)
         if timer is None:
@@ -75,6 +78,7 @@ class Background(QObject):
 
     def close(self) -> None:
         """Wait for what is being done; nothing is delivered any more."""
+        self._closed = True
         self.drop()
         self._thread.shutdown(wait=True, cancel_futures=True)
 
@@ -83,10 +87,7 @@ class Background(QObject):
         work = prepare()
         if work is None:
             return
-        try:
-            self._thread.submit(self._run, key, ticket, work)
-        except RuntimeError:  # closed
-            return
+        self._thread.submit(self._run, key, ticket, work)
 
     def _run(self, key: str, ticket: int, work: Work) -> None:
         if not self.current(key, ticket):

@@ -5,116 +5,153 @@ from __future__ import annotations
 from pathlib import Path
 
 import napari
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_red._qt import tasks
 from napari_red._qt.attach import attach
-from napari_red._qt.boxes import EditBox, FaceBox, ModelBox, RunBox, VideoBox
+from napari_red._qt.faces_control import FacesControl
+from napari_red._qt.frame_words import frame_words
+from napari_red._qt.panels.export import ExportPanel
+from napari_red._qt.panels.faces import FacesPanel
+from napari_red._qt.panels.review import ReviewPanel
+from napari_red._qt.panels.videos import VideosPanel
+from napari_red._qt.retrack_control import RetrackControl, stretches
+from napari_red._qt.review_control import ReviewControl
+from napari_red._qt.sections import Sections
+from napari_red._qt.state import StateBar
+from napari_red._qt.strip import ReviewStrip
+from napari_red._qt.videos_control import VideosControl
 from napari_red._qt.workbench import AlignerFactory, Workbench
 from napari_red.core.aligner_process import AlignerProcess
-from trainer.condition import told_of
+
+WIDTH = 300
+"""Least width in pixels."""
 
 
-class FaceLandmarksDock(QScrollArea):
-    """Pre-annotate the open video, correct it, export it."""
+class FaceLandmarksDock(QWidget):
+    """Pre-annotate videos, correct them, export them.
+
+    Attributes
+    ----------
+    workbench : the project and the open video
+    sections : the panels below each other; more can be added with ``sections.add``
+    state, videos, faces, review, export, strip : what it is made of
+    """
 
     def __init__(
         self, napari_viewer: napari.Viewer, make_aligner: AlignerFactory = AlignerProcess
     ) -> None:
         super().__init__()
-        attach(napari_viewer)
-        self.workbench = Workbench(napari_viewer, make_aligner)
-        self.video, self.model, self.faces = VideoBox(), ModelBox(), FaceBox()
-        self.run, self.edit = RunBox(), EditBox()
-        self.export = QPushButton("Export .pts …")
-        self.export.setToolTip("Write NAME/annot/000001.pts and so on into a folder")
-        inner = QWidget()
-        layout = QVBoxLayout(inner)
-        for part in (self.video, self.model, self.faces, self.run, self.edit, self.export):
-            layout.addWidget(part)
-        layout.addStretch()
-        self.setWidget(inner)
-        self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setMinimumWidth(290)
+        # A plugin is handed a stand-in, which tells of every private name as a mistake.
+        viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        attach(viewer)
+        self.workbench = Workbench(viewer, make_aligner)
+        self.state = StateBar()
+        self.videos, self.faces = VideosPanel(), FacesPanel()
+        self.review, self.export = ReviewPanel(), ExportPanel()
+        self.strip = ReviewStrip(viewer)
+        self.sections = Sections()
+        self._put_together()
+        work = self.workbench
+        self.videos_control = VideosControl(self.videos, work)
+        self.faces_control = FacesControl(self.faces, work)
+        self.review_control = ReviewControl(self.review, self.strip, work)
+        self.retrack_control = RetrackControl(self.review, work, self.chosen_model)
         self._join()
-        self._show_videos()
+        self.strip.put_in(viewer)
+        self.destroyed.connect(self.workbench.let_go)
+        self.videos_control.refresh()
+        self.faces_control.refresh()
+        self.review_control.ask()
         self._show_state()
 
+    def chosen_model(self) -> tuple[str, str]:
+        """The model and the device that are chosen."""
+        return self.state.model.model, self.state.model.device.currentText()
+
     def close_workbench(self) -> None:
-        """Stop what runs and close the project."""
+        """Stop what runs, close the project, take the strip away."""
         self.workbench.close()
+        self.strip.take_out()
 
     def closeEvent(self, event) -> None:
         """The dock goes, and everything it holds open with it."""
         self.close_workbench()
         super().closeEvent(event)
 
+    def _put_together(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 2, 4, 2)
+        layout.setSpacing(4)
+        layout.addWidget(self.state)
+        layout.addWidget(self.sections, stretch=1)
+        for title, panel, tip in (
+            ("Videos", self.videos, "The project, its videos, and pre-annotating them"),
+            ("Faces", self.faces, "The faces of the open video: find, name and mend them"),
+            ("Review", self.review, "What needs a person next; accept, undo, re-track"),
+            ("Export", self.export, "Annotation files for other programs"),
+        ):
+            self.sections.add(title, panel, tip)
+        self.setMinimumWidth(WIDTH)
+
     def _join(self) -> None:
-        work = self.workbench
-        self.video.chosen.connect(lambda i: work.open(work.videos[i]))
-        self.faces.detect.clicked.connect(work.detect)
-        self.faces.draw.clicked.connect(work.draw_box)
-        self.faces.clear.clicked.connect(work.boxes.clear)
-        self.run.start.clicked.connect(self._prealign)
-        self.run.cancel.clicked.connect(work.cancel)
-        self.edit.undo.clicked.connect(work.view.undo)
-        self.edit.redo.clicked.connect(work.view.redo)
-        self.edit.show_hidden.clicked.connect(work.view.show_hidden)
-        self.export.clicked.connect(self._export)
-        work.videos_changed.connect(self._show_videos)
+        work, job = self.workbench, self.state.job
+        self.videos.start.clicked.connect(self._prealign)
+        self.export.wanted.connect(self._export)
+        job.cancel.clicked.connect(work.runner.cancel)
+        work.runner.progressed.connect(job.show_progress)
+        work.runner.told.connect(job.tell)
+        work.runner.failed.connect(job.warn)
+        work.videos_changed.connect(self._show_state)
+        work.tracks_changed.connect(self._show_state)
         work.changed.connect(self._show_state)
-        work.progressed.connect(self.run.show_progress)
-        work.told.connect(self.run.message.setText)
+        self.review_control.overview.connect(self.faces_control.show_seen)
+        self.retrack_control.proposed.connect(
+            lambda proposal: self.strip.show_proposed(stretches(proposal))
+        )
+        for control in (
+            self.videos_control,
+            self.faces_control,
+            self.review_control,
+            self.retrack_control,
+        ):
+            control.failed.connect(job.warn)
 
     def _prealign(self) -> None:
-        self.workbench.prealign(
-            self.model.model, self.model.device.currentText(), self.faces.count.value()
-        )
+        tasks.prealign_video(self.workbench, *self.chosen_model(), self.faces.count.value())
 
-    def _export(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Folder for the annotation")
-        if folder:
-            self.workbench.export(Path(folder))
-
-    def _show_videos(self) -> None:
-        work = self.workbench
-        self.video.show_videos(
-            [video.name for video in work.videos],
-            work.videos.index(work.video) if work.video in work.videos else None,
-            str(work.session.project_path) if work.session else "",
+    def _export(self, folder: Path) -> None:
+        panel = self.export
+        tasks.export(
+            self.workbench,
+            folder,
+            panel.choice,
+            whole_project=panel.whole_project,
+            then=panel.tell,
         )
 
     def _show_state(self) -> None:
         work = self.workbench
-        faces = work.session.n_faces if work.session else 0
-        ready = work.session is not None
-        self.run.show_busy(work.busy, can_start=ready)
-        for button in (self.faces.detect, self.faces.draw):
-            button.setEnabled(ready and not work.busy)
-        self.export.setEnabled(bool(faces) and not work.busy)
+        session, project = work.session, work.shown_project
+        path = str(project.path if project else session.project_path if session else "")
+        read_only = project.read_only if project is not None else ""
+        self.state.project.show_project(path, read_only, made=project is not None)
+        self.state.frame.setText(frame_words(work.video, work.view.current))
+        self.state.job.show_busy(work.busy)
+        self._enable(has_video=session is not None, can_write=not read_only)
+
+    def _enable(self, *, has_video: bool, can_write: bool) -> None:
+        """What can be pressed now."""
+        work = self.workbench
+        faces = work.session.n_faces if work.session is not None else 0
+        ready = has_video and can_write and not work.busy
+        for button in (self.videos.start, self.faces.detect, self.faces.draw):
+            button.setEnabled(ready)
+        edits = (self.review.accept, self.review.accept_up_to, self.review.show_hidden)
+        for button in (*edits, self.review.undo, self.review.redo):
+            button.setEnabled(bool(faces) and can_write)
+        for button in (self.review.backward, self.review.both, self.review.forward):
+            button.setEnabled(bool(faces) and ready)
+        self.export.start.setEnabled(bool(work.shown_project) and not work.busy)
         boxes = work.boxes.boxes()
         self.faces.show_boxes(len(boxes or ()), work.boxes.frame)
-        self.edit.setEnabled(bool(faces))
-        self.edit.state.setText(self._frame_state())
-
-    def _frame_state(self) -> str:
-        work = self.workbench
-        if work.video is None:
-            return "No video."
-        shown, total = work.video.shown_frame + 1, work.video.data.shape[0]
-        if work.video.late:
-            wanted = work.video.screen.wanted + 1
-            return f"Frame {wanted} is being decoded; this is {shown}, locked until then."
-        view = work.view.current
-        parts = [f"Frame {shown} of {total}"]
-        if not view.visible.any():
-            parts.append("no landmarks")
-        if view.corrected.any():
-            parts.append(f"{int(view.corrected.sum())} corrected")
-        if view.hidden.any():
-            parts.append(f"{int(view.hidden.sum())} not visible")
-        size = (work.video.data.shape[2], work.video.data.shape[1])
-        for face, (points, sure) in enumerate(zip(view.landmarks, view.confidence, strict=True), 1):
-            parts += [f"face {face} {words}" for words in told_of(points, sure, size)]
-        return ", ".join(parts) + "."

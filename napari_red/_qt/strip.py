@@ -11,6 +11,7 @@ from qtpy.QtCore import QEvent, QPoint, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QPainter, QPen
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from napari_red._qt.attach import dims_widget
 from napari_red._qt.strip_picture import HEIGHT, StripColours, strip_picture
 from napari_red.core.overview import Overview
 
@@ -44,7 +45,7 @@ class ReviewStrip(QWidget):
         self._frame = 0
         self._image: QImage | None = None
         self._pixels: np.ndarray | None = None
-        self._slider: QWidget | None = None
+        self._out = False
         self.setFixedHeight(HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -55,17 +56,20 @@ class ReviewStrip(QWidget):
 
     def put_in(self, viewer: napari.Viewer) -> None:
         """Stand under the time slider, or in a dock below where napari has none to stand under."""
-        dims = getattr(viewer.window._qt_viewer, "dims", None)
+        dims = dims_widget(viewer)
         around = dims.parentWidget() if dims is not None else None
         layout = around.layout() if around is not None else None
         if dims is None or layout is None or layout.indexOf(dims) < 0:
             viewer.window.add_dock_widget(self, name="Review", area="bottom")
             return
-        layout.insertWidget(layout.indexOf(dims) + 1, self)  # type: ignore[attr-defined]
+        layout.insertWidget(layout.indexOf(dims) + 1, self)
         dims.installEventFilter(self)
 
     def take_out(self) -> None:
-        """Leave the window."""
+        """Leave the window; doing it twice does no harm."""
+        if self._out:
+            return
+        self._out = True
         self.viewer.events.theme.disconnect(self._on_theme)
         self.setParent(None)
         self.deleteLater()
@@ -95,7 +99,7 @@ class ReviewStrip(QWidget):
 
     def _span(self) -> tuple[int, int]:
         """Where the columns begin, and how many pixels they take: where the slider's are."""
-        sliders = self.viewer.window._qt_viewer.dims.slider_widgets
+        sliders = getattr(dims_widget(self.viewer), "slider_widgets", None)
         slider = sliders[0].slider if sliders else None
         if slider is None or not slider.isVisible() or slider.window() is not self.window():
             return SIDES, max(self.width() - 2 * SIDES, 0)

@@ -87,7 +87,7 @@ class VideoLayer(Image):
         """
         if self._poll is not None:
             self._poll.stop()
-        before, self._said = self.data, ""
+        before, self._said = self.screen.stack, ""
         self.screen = Screen(stack, self.screen.patience)
         self.data = stack
         self.name = stack.video.name

@@ -1,4 +1,4 @@
-"""What the dock works with: the open video, its session, its layers, the running job."""
+"""What the dock works with: the project, the open video, its session and its layers."""
 
 from __future__ import annotations
 
@@ -6,33 +6,32 @@ from collections.abc import Callable
 from pathlib import Path
 
 from napari.components import ViewerModel
-from napari.utils.notifications import (
-    ErrorNotification,
-    notification_manager,
-    show_error,
-    show_info,
-    show_warning,
-)
+from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QObject, Signal
 
+from napari_red._qt.background import Background
 from napari_red._qt.face_boxes import FaceBoxes
-from napari_red._qt.job import BackgroundJob
+from napari_red._qt.runner import JobRunner
 from napari_red._qt.video_layer import VideoLayer
 from napari_red._qt.view import LandmarkView
 from napari_red.core.aligner_process import AlignerProcess
-from napari_red.core.export import ExportSummary, export_session
-from napari_red.core.jobs import Cancelled, Done, Failed, Progress, ProgressCallback, ShouldStop
-from napari_red.core.models import check_model
-from napari_red.core.prealign import PrealignSummary, Settings, prealign
+from napari_red.core.feature_store import FeatureStore
+from napari_red.core.frames import VideoStack
+from napari_red.core.locate import MovedVideoError, check_same, locate
+from napari_red.core.places import default_places
+from napari_red.core.project import Project
+from napari_red.core.records import TrackRecord, VideoRecord
 from napari_red.core.session import Session
-from trainer.detection import default_detector
 from trainer.errors import RedError
 
 AlignerFactory = Callable[[str, str], AlignerProcess]
 
 
 class Workbench(QObject):
-    """Everything the buttons of the dock do.
+    """The project and the video that are worked on.
+
+    A video that is dropped into napari works at once, with a project of its own beside it.
+    A project that a person opened stays open, and its videos take turns in one layer.
 
     Parameters
     ----------
@@ -44,32 +43,50 @@ class Workbench(QObject):
     ----------
     projects : dict
         Absolute path of a video to its project file, where that isn't the usual one.
+    project : the project a person opened, None where every video has its own
+    ask_where : callable
+        Asks a person where a video is now that isn't found; gives a path or "".
 
     Signals
     -------
-    videos_changed : videos were opened or removed, or another one is worked on
+    videos_changed : other videos in the project or the viewer, or another one is open
     changed : the shown frame, the landmarks, the boxes or the job's state are others
-    progressed : Progress of the running job
-    told : str, one line on how the last job ended
+    edited : first and last frame of which something is known anew
+    tracks_changed : the open video has other faces or names
+    face_changed : another face is chosen
     """
 
     videos_changed = Signal()
     changed = Signal()
-    progressed = Signal(object)
-    told = Signal(str)
+    edited = Signal(int, int)
+    tracks_changed = Signal()
+    face_changed = Signal()
+    _told = Signal(int, int)
 
     def __init__(self, viewer: ViewerModel, make_aligner: AlignerFactory = AlignerProcess) -> None:
         super().__init__()
         self.viewer = viewer
         self.boxes = FaceBoxes(viewer)
         self.boxes.changed.connect(self.changed)
+        self.runner = JobRunner()
+        self.runner.changed.connect(self.changed)
+        self.background = Background()
+        self.background.failed.connect(show_error)
+        self.project: Project | None = None
         self.video: VideoLayer | None = None
         self.session: Session | None = None
+        self.store: FeatureStore | None = None
+        self.face: int | None = None
         self.view = LandmarkView(viewer)
         self.view.shown.connect(self._on_shown)
-        self.job: BackgroundJob | None = None
         self.projects: dict[Path, Path | None] = {}
+        self.ask_where: Callable[[VideoRecord], str] = lambda _: ""
         self._make_aligner = make_aligner
+        self._shared: VideoLayer | None = None
+        self._closed = False
+        self._last_frames: dict[str, int] = {}
+        self._tracks: list[TrackRecord] = []
+        self._told.connect(self._on_edited)
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
         if self.videos:
@@ -81,24 +98,72 @@ class Workbench(QObject):
         return [layer for layer in self.viewer.layers if isinstance(layer, VideoLayer)]
 
     @property
+    def shown_project(self) -> Project | None:
+        """The project of the open video, else the one a person opened; None as long as
+        there is no file."""
+        return self.session.project if self.session is not None else self.project
+
+    @property
     def busy(self) -> bool:
         """True while a job runs."""
-        return self.job is not None
+        return self.runner.busy
+
+    def make_aligner(self, model: str, device: str) -> AlignerProcess:
+        """What finds landmarks."""
+        return self._make_aligner(model, device)
+
+    # -- projects ------------------------------------------------------------------
+
+    def open_project(self, path: str | Path) -> None:
+        """Open a project file, made if it isn't there, instead of the one that is open.
+
+        Raises
+        ------
+        RedError
+            If it can't be used; what was open stays open.
+        """
+        if self._held():
+            return
+        path = Path(path)
+        if self.shown_project is not None and path.absolute() == self.shown_project.path.absolute():
+            return
+        project = Project(path, "auto")
+        self._leave()
+        self._drop_project()
+        self.project = project
+        self.store = FeatureStore(project)
+        for layer in self.videos:
+            layer.visible = False
+        self.videos_changed.emit()
+        self.changed.emit()
+
+    def need_project(self) -> Project | None:
+        """The project that videos are added to: the shown one, made if there is only a place
+        for it. It stays open from now on. None where there is no video either."""
+        if self.session is not None and self.session.project is not self.project:
+            project = self.session.hand_over()
+            self._drop_project()
+            self.project = project
+            self._new_store(project)
+        return self.project
+
+    def _drop_project(self) -> None:
+        if self.project is not None:
+            self.project.close()
+        self.project = self.store = None
 
     # -- videos --------------------------------------------------------------------
 
     def open(self, video: VideoLayer) -> None:
-        """Work on this video: show it, and the landmarks of its project."""
+        """Work on the video of this layer: show it, and the landmarks of its project."""
         if video is self.video:
             return
-        if self.busy:
-            show_info("The running job belongs to the other video; cancel it or let it end.")
+        if self._held():
             self.videos_changed.emit()
             return
         self._leave()
         try:
-            opened = video.data.video
-            session = Session(opened, self.projects.get(Path(opened.path).absolute()))
+            session = self._session_of(video)
         except RedError as error:
             show_error(str(error))
             self.videos_changed.emit()
@@ -106,33 +171,173 @@ class Workbench(QObject):
         for warning in session.warnings:
             show_warning(warning)
         self.video, self.session = video, session
+        self._new_store(session.project)
+        session.listeners.append(self._told.emit)
         for other in self.videos:
             other.visible = other is video
+        self._tracks = session.tracks
+        self.face = 0 if session.n_faces else None
         self.view.show(video, session)
-        self.videos_changed.emit()
-        self.changed.emit()
+        for signal in (self.videos_changed, self.tracks_changed, self.face_changed, self.changed):
+            signal.emit()
+
+    def open_record(self, record: VideoRecord, then: Callable[[], None] = lambda: None) -> None:
+        """Work on a video of the shown project; ``then`` is called when it is on the canvas."""
+        project = self.need_project()
+        if project is None or self._held():
+            return
+        if self.session is not None and self.session.video_id == record.id:
+            then()
+            return
+        for layer in self.videos:
+            if Path(layer.data.video.path).absolute() == Path(record.path):
+                self.open(layer)
+                then()
+                return
+        try:
+            path = self._find(project, record)
+        except RedError as error:
+            show_error(str(error))
+            return
+        if path is not None:
+            self.background.ask(
+                "open",
+                lambda: lambda: VideoStack.open(path),
+                lambda stack: self._turn_to(stack, then),
+            )
+
+    def go(self, record: VideoRecord, frame: int, face: int | None = None) -> None:
+        """Show a frame of any video of the project, and choose a face there."""
+
+        def turn() -> None:
+            self.viewer.dims.set_current_step(0, frame)
+            if face is not None:
+                self.choose_face(face)
+
+        self.open_record(record, turn)
+
+    def choose_face(self, face: int | None) -> None:
+        """The face that buttons are about: the number in the session, or None for all."""
+        if self.session is None or (face is not None and face >= self.session.n_faces):
+            face = None
+        if face != self.face:
+            self.face = face
+            self.face_changed.emit()
 
     def close(self) -> None:
         """Stop the job, close the project; what is on the screen is in it."""
-        if self.job is not None:
-            self.job.cancel()
-            self.job.wait()
+        if self._closed:
+            return
+        self.runner.end()
         self._leave()
         self.view.close()
         self.viewer.layers.events.inserted.disconnect(self._on_inserted)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Stop what runs and close the files, without a word to a window that may be gone."""
+        if self._closed:
+            return
+        self._closed = True
+        self.blockSignals(True)
+        self.runner.blockSignals(True)
+        self.runner.end()
+        self.background.close()
+        if self.session is not None:
+            self.session.close()
+        self._drop_project()
+
+    # -- inside --------------------------------------------------------------------
+
+    def _held(self) -> bool:
+        held = self.busy and self.runner.holds_video and self.session is not None
+        if held:
+            show_info("The running job belongs to the open video; cancel it or let it end.")
+        return held
+
+    def _session_of(self, video: VideoLayer) -> Session:
+        """In the open project, if the video is in it or has no project of its own yet."""
+        opened = video.data.video
+        own = self.projects.get(Path(opened.path).absolute())
+        if self.project is None or own is not None:
+            return Session(opened, own)
+        session = Session(opened, project=self.project)
+        if session.video_id is not None:
+            return session
+        has_own = any(p.exists() for p in default_places(opened.path, session.fingerprint))
+        if has_own or self.project.read_only:
+            session.close()
+            return Session(opened)
+        session.opened()
+        return session
+
+    def _new_store(self, project: Project | None) -> None:
+        if project is None:
+            self.store = None
+        elif self.store is None or self.store.project is not project:
+            self.store = FeatureStore(project)
+
+    def _find(self, project: Project, record: VideoRecord) -> Path | None:
+        try:
+            return locate(project, record)
+        except MovedVideoError as error:
+            show_warning(str(error))
+            chosen = self.ask_where(record)
+            if not chosen:
+                return None
+            check_same(chosen, record)
+            return Path(chosen)
+
+    def _turn_to(self, stack: VideoStack, then: Callable[[], None]) -> None:
+        for warning in stack.video.warnings:
+            show_warning(warning)
+        if self._held():
+            stack.close()
+            return
+        if self._shared is None:
+            self._shared = VideoLayer(stack)
+            self.viewer.add_layer(self._shared)
+        else:
+            self._leave()
+            self._shared.turn_to(stack)
+            self.open(self._shared)
+        key = self.session.fingerprint if self.session is not None else ""
+        self.viewer.dims.set_current_step(0, self._last_frames.get(key, 0))
+        self.viewer.reset_view()
+        then()
 
     def _leave(self) -> None:
+        self.background.drop()
         self.boxes.clear()
+        if self.session is not None and self.video is not None:
+            self._last_frames[self.session.fingerprint] = self.video.shown_frame
+            self.session.listeners.remove(self._told.emit)
         self.view.leave()
         if self.session is not None:
             self.session.close()
         self.video = self.session = None
+        self.face = None
+        self._tracks = []
 
     def _on_shown(self) -> None:
         if self.video is not None:
             self.boxes.show_on(self.video.shown_frame)
         self.changed.emit()
+
+    def _on_edited(self, first: int, last: int) -> None:
+        session = self.session
+        if session is None:
+            return
+        self._new_store(session.project)
+        for track in session.tracks:
+            if self.store is not None:
+                self.store.changed(track.id, first, last)
+        if session.tracks != self._tracks:
+            self._tracks = session.tracks
+            self.choose_face(0 if self.face is None and self._tracks else self.face)
+            self.tracks_changed.emit()
+        self.edited.emit(first, last)
 
     def _on_inserted(self, event) -> None:
         if isinstance(event.value, VideoLayer):
@@ -141,121 +346,13 @@ class Workbench(QObject):
     def _on_removed(self, event) -> None:
         if not isinstance(event.value, VideoLayer):
             return
+        if event.value is self._shared:
+            self._shared = None
         if event.value is self.video:
-            if self.job is not None:
-                self.job.cancel()
-                self.job.wait()
-                self.job = None
+            if self.runner.holds_video:
+                self.runner.end()
             self._leave()
             if self.videos:
                 self.open(self.videos[-1])
         self.videos_changed.emit()
         self.changed.emit()
-
-    # -- jobs ----------------------------------------------------------------------
-
-    def prealign(self, model: str, device: str, faces: int) -> None:
-        """Pre-annotate the video; face boxes, if there are any, say which faces."""
-        if self.session is None or self.busy:
-            return
-        try:
-            check_model(model)
-        except RedError as error:
-            show_error(str(error))
-            return
-        session, boxes = self.session, self.boxes.boxes()
-        settings = Settings(
-            model=model,
-            device=device,
-            faces=len(boxes) if boxes else faces,
-            boxes=boxes,
-            box_frame=self.boxes.frame or 0,
-        )
-        aligner = self._make_aligner(model, device)
-
-        def work(report: ProgressCallback, should_stop: ShouldStop) -> PrealignSummary:
-            try:
-                return prealign(session, aligner, settings, report, should_stop)
-            finally:
-                aligner.close()
-
-        self._start(work, self._say_prealigned, aligner.stop)
-        self.progressed.emit(Progress(0, 0, "loading the model …"))
-
-    def detect(self) -> None:
-        """Find the faces on the shown frame and put a box round each."""
-        if self.video is None or self.busy:
-            return
-        video, frame = self.video, self.video.shown_frame
-
-        def finish(boxes: list) -> str:
-            self.boxes.put(video, frame, boxes)
-            if not boxes:
-                return f"No face found in frame {frame + 1}: draw a box round it."
-            return f"{len(boxes)} face{'s' * (len(boxes) > 1)} found in frame {frame + 1}."
-
-        self._start(lambda *_: default_detector().detect(video.data[frame]), finish)
-        self.progressed.emit(Progress(0, 0, "looking for faces …"))
-
-    def draw_box(self) -> None:
-        """Let the person draw a box round the face."""
-        if self.video is not None:
-            self.boxes.draw(self.video)
-
-    def export(self, folder: Path) -> None:
-        """Write the ``.pts`` files of the video into a folder."""
-        if self.session is None or self.busy:
-            return
-        session = self.session
-        self.view.commit()
-        self._start(
-            lambda report, stop: export_session(session, folder, report, stop), self._say_exported
-        )
-
-    def cancel(self) -> None:
-        """Stop the running job."""
-        if self.job is not None:
-            self.job.cancel()
-
-    def _start(
-        self,
-        work: Callable,
-        finish: Callable[..., str],
-        interrupt: Callable[[], None] = lambda: None,
-    ) -> None:
-        job = BackgroundJob(work, interrupt)
-        job.progressed.connect(self.progressed)
-        job.ended.connect(lambda outcome: self._on_ended(job, outcome, finish))
-        self.job = job
-        job.start()
-        self.changed.emit()
-
-    def _on_ended(self, job: BackgroundJob, outcome: object, finish: Callable[..., str]) -> None:
-        if job is not self.job:
-            return
-        self.job = None
-        match outcome:
-            case Done(value):
-                self.told.emit(finish(value))
-            case Cancelled():
-                self.told.emit("Cancelled; what was found until then is kept.")
-            case Failed() as failed:
-                self.told.emit(failed.message)
-                if isinstance(failed.error, RedError):
-                    show_error(failed.message)
-                else:
-                    notification_manager.dispatch(ErrorNotification(failed.error))
-        self.changed.emit()
-
-    def _say_prealigned(self, summary: PrealignSummary) -> str:
-        if summary.frames and summary.without_face == summary.frames:
-            return "No face found in any frame: draw a box round one and try again."
-        rate = summary.frames / summary.seconds if summary.seconds > 0 else 0
-        lost = f", no face in {summary.without_face}" if summary.without_face else ""
-        return f"{summary.frames} frames in {summary.seconds:.0f} s ({rate:.0f} a second){lost}."
-
-    def _say_exported(self, summary: ExportSummary) -> str:
-        return (
-            f"{summary.faces} faces in {summary.out}, {summary.corrected} of them corrected"
-            + (f"; {summary.without_face} frames without a face." if summary.without_face else ".")
-        )

@@ -27,3 +27,21 @@ def opacity(confidence: np.ndarray) -> np.ndarray:
     """How solid a landmark is drawn: confidence 0 … SOLID (NaN = unknown) to FAINTEST … 1."""
     known = np.nan_to_num(np.asarray(confidence, np.float64), nan=0.0)
     return FAINTEST + (1 - FAINTEST) * np.clip(known / SOLID, 0, 1)
+
+
+FACE_COLOURS = (
+    (86, 180, 233),
+    (230, 159, 0),
+    (0, 200, 140),
+    (255, 105, 120),
+    (240, 228, 66),
+    (150, 110, 230),
+    (200, 200, 200),
+    (213, 94, 0),
+)
+"""RGB of the first faces; further ones begin anew."""
+
+
+def face_colour(face: int) -> tuple[int, int, int]:
+    """RGB of a face, by its number from 0."""
+    return FACE_COLOURS[face % len(FACE_COLOURS)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
@@ -171,7 +172,7 @@ class FacesPanel(QWidget):
             others.setEnabled(bool(self._others))
             for one in self._others:
                 name = f"face {one.face + 1}" + (f" ({one.person})" if one.person else "")
-                others.addAction(name, lambda one=one, signal=signal: signal.emit(one.face))
+                others.addAction(name, partial(signal.emit, one.face))
         self.menu.addAction("Delete this face", self.delete.emit)
         self.menu.addSeparator()
         self.menu.addAction("Erase a person everywhere …", self.erase.emit)

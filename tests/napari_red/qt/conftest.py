@@ -42,7 +42,7 @@ def open_dock(tmp_path) -> Iterator[Callable[..., FaceLandmarksDock]]:
     def make(viewer: napari.Viewer, aligner: object) -> FaceLandmarksDock:
         _, dock = viewer.window.add_plugin_dock_widget("napari-red", "Face landmarks")
         dock.workbench._make_aligner = lambda model, device: aligner
-        dock.model.add_file(str(model))
+        dock.state.model.add_file(str(model))
         opened.append(dock)
         return dock
 

@@ -24,9 +24,9 @@ def test_from_the_video_to_corrected_files(
     viewer = open_viewer()
     viewer.open(str(video_path), plugin="napari-red")
     dock = open_dock(viewer, make_aligner())
-    dock.run.start.click()
+    dock.videos.start.click()
     finish(qtbot, dock)
-    assert "24 frames" in dock.run.message.text()
+    assert "24 frames" in dock.state.job.message.text()
     viewer.dims.set_current_step(0, 5)
     points = dock.workbench.view.points
     np.testing.assert_allclose(points.data[:, ::-1], made_truth(5))
@@ -41,7 +41,7 @@ def test_from_the_video_to_corrected_files(
     )
     np.testing.assert_allclose(points.data[8], before + (10, -4), atol=0.6)
     np.testing.assert_allclose(lines[0], before + (10, -4), atol=0.6)
-    assert "1 corrected" in dock.edit.state.text()
+    assert "1 corrected" in dock.state.frame.text()
     moved = points.data[8, ::-1].copy()
     dock.close_workbench()
     viewer.close()
@@ -49,11 +49,11 @@ def test_from_the_video_to_corrected_files(
     viewer = open_viewer()
     viewer.open(str(video_path), plugin="napari-red")
     dock = open_dock(viewer, make_aligner(offset=9.0))
-    dock.run.start.click()
+    dock.videos.start.click()
     finish(qtbot, dock)
     out = tmp_path / "out"
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(out))
-    dock.export.click()
+    dock.export.start.click()
     finish(qtbot, dock)
     landmarks = read_pts(out / "clip" / "annot" / "000006.pts")
     np.testing.assert_allclose(landmarks[8], moved, atol=2e-3)
@@ -75,20 +75,20 @@ def test_the_window_stays_alive_points_appear_and_cancel_keeps_them(
     timer = QTimer()
     timer.timeout.connect(lambda: ticks.append(dock.workbench.busy))
     timer.start(20)
-    dock.run.start.click()
-    assert dock.run.cancel.isEnabled()
+    dock.videos.start.click()
+    assert dock.state.job.cancel.isEnabled()
     qtbot.waitUntil(lambda: dock.workbench.session.n_faces == 1, timeout=60_000)
     qtbot.waitUntil(lambda: dock.workbench.view.points is not None, timeout=60_000)
     assert dock.workbench.busy
     assert dock.workbench.view.points.shown.all()
-    dock.run.cancel.click()
+    dock.state.job.cancel.click()
     finish(qtbot, dock)
     timer.stop()
     assert any(ticks)
     assert aligner.stopped
-    assert "Cancelled" in dock.run.message.text()
+    assert "Cancelled" in dock.state.job.message.text()
     assert not dock.workbench.session.view(23).visible.any()
-    assert dock.run.start.isEnabled()
+    assert dock.videos.start.isEnabled()
 
 
 def test_while_a_frame_is_decoded_editing_is_locked_and_the_window_says_so(
@@ -99,7 +99,7 @@ def test_while_a_frame_is_decoded_editing_is_locked_and_the_window_says_so(
     layer = VideoLayer(stack)
     viewer.add_layer(layer)
     dock = open_dock(viewer, make_aligner())
-    dock.run.start.click()
+    dock.videos.start.click()
     finish(qtbot, dock)
     viewer.dims.set_current_step(0, 5)
     qtbot.waitUntil(lambda: layer.shown_frame == 5)
@@ -115,7 +115,7 @@ def test_while_a_frame_is_decoded_editing_is_locked_and_the_window_says_so(
     viewer.dims.set_current_step(0, 9)
     points = dock.workbench.view.points
     assert layer.shown_frame == 5
-    assert "locked" in dock.edit.state.text()
+    assert "locked" in dock.state.frame.text()
     before = points.data.copy()
     drag(viewer, before[8], before[8] + (10, 0))
     np.testing.assert_array_equal(points.data, before)
@@ -123,7 +123,7 @@ def test_while_a_frame_is_decoded_editing_is_locked_and_the_window_says_so(
 
     blocked["yes"] = False
     qtbot.waitUntil(lambda: layer.shown_frame == 9, timeout=10_000)
-    assert "Frame 10 of 24" in dock.edit.state.text()
+    assert "Frame 10 of 24" in dock.state.frame.text()
     assert not points.frozen
     np.testing.assert_array_equal(stack[9], layer._slice.image.raw)
 
@@ -150,7 +150,7 @@ def test_the_face_can_be_drawn(qtbot, open_viewer, open_dock, drag, make_aligner
     assert not layer.visible
     viewer.dims.set_current_step(0, 10)
     assert layer.visible
-    dock.run.start.click()
+    dock.videos.start.click()
     finish(qtbot, dock)
     assert aligner.calls[0]["start"] == 10
     assert aligner.calls[0]["boxes"] == (box,)
@@ -166,7 +166,7 @@ def test_the_face_can_be_detected(
             assert image.shape == (120, 160, 3)
             return [FaceBox(40, 30, 60, 60), FaceBox(1, 2, 3, 4)]
 
-    monkeypatch.setattr("napari_red._qt.workbench.default_detector", Detector)
+    monkeypatch.setattr("napari_red._qt.tasks.default_detector", Detector)
     viewer = open_viewer()
     viewer.open(str(video_path), plugin="napari-red")
     dock = open_dock(viewer, make_aligner())
@@ -182,10 +182,10 @@ def test_an_aligner_that_fails_is_said_and_the_dock_goes_on(
     viewer = open_viewer()
     viewer.open(str(video_path), plugin="napari-red")
     dock = open_dock(viewer, make_aligner(fail_at=3))
-    dock.run.start.click()
+    dock.videos.start.click()
     finish(qtbot, dock)
-    assert "the aligner broke" in dock.run.message.text()
-    assert dock.run.start.isEnabled()
+    assert "the aligner broke" in dock.state.job.message.text()
+    assert dock.videos.start.isEnabled()
     assert dock.workbench.session.view(2).visible.all()
 
 
@@ -196,7 +196,7 @@ def test_a_model_that_is_gone_is_said_at_once(
     viewer.open(str(video_path), plugin="napari-red")
     dock = open_dock(viewer, make_aligner())
     (tmp_path / "made.safetensors").unlink()
-    dock.run.start.click()
+    dock.videos.start.click()
     assert not dock.workbench.busy
     assert "no such model" in notification_manager.records[-1].message
 
@@ -207,13 +207,14 @@ def test_two_videos_keep_their_own_landmarks(
     viewer = open_viewer()
     viewer.open(str(video_path), plugin="napari-red")
     dock = open_dock(viewer, make_aligner())
-    dock.run.start.click()
+    dock.videos.start.click()
     finish(qtbot, dock)
     viewer.open(str(make_video(tmp_path / "other.mp4", n_frames=12)), plugin="napari-red")
-    assert dock.video.videos.currentText() == "other"
+    assert dock.workbench.video.name == "other"
+    assert dock.videos.names() == ["clip", "other"]
     assert dock.workbench.session.n_faces == 0
     assert not dock.workbench.view.points.visible
-    dock.video.chosen.emit(0)
+    dock.videos.opened.emit(("layer", 0))
     assert dock.workbench.view.points.shown.all()
     assert [video.visible for video in dock.workbench.videos] == [True, False]
     viewer.layers.remove(dock.workbench.videos[0])
@@ -222,6 +223,7 @@ def test_two_videos_keep_their_own_landmarks(
 
 def test_without_a_video_the_dock_says_what_to_do(qtbot, open_viewer, open_dock, make_aligner):
     dock = open_dock(open_viewer(), make_aligner())
-    assert "Open or drop a video" in dock.video.place.text()
-    for button in (dock.run.start, dock.faces.detect, dock.faces.draw, dock.export):
+    assert "Open or drop a video" in dock.videos.hint.text()
+    assert "No video" in dock.state.frame.text()
+    for button in (dock.videos.start, dock.faces.detect, dock.faces.draw, dock.export.start):
         assert not button.isEnabled()

@@ -1,0 +1,142 @@
+"""Joins the Faces panel to the workbench."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QObject, Signal
+
+from napari_red._qt import tasks
+from napari_red._qt.panels.faces import FaceRow, FacesPanel
+from napari_red._qt.workbench import Workbench
+from napari_red.core import track_edits
+from napari_red.core.chunks import CHUNK
+from napari_red.core.overview import Overview
+from napari_red.core.palette import face_colour
+from napari_red.core.session import Session
+from trainer.errors import RedError
+
+
+class FacesControl(QObject):
+    """What the Faces panel shows, and what its buttons do.
+
+    Signals
+    -------
+    failed : str, an edit that couldn't be made, and what to do
+    """
+
+    failed = Signal(str)
+
+    def __init__(self, panel: FacesPanel, work: Workbench) -> None:
+        super().__init__()
+        self.panel, self.work = panel, work
+        self._seen: tuple[int, ...] = ()
+        panel.detect.clicked.connect(lambda: tasks.detect(work))
+        panel.draw.clicked.connect(self._draw)
+        panel.clear.clicked.connect(work.boxes.clear)
+        panel.chosen.connect(self._choose)
+        panel.visited.connect(self._visit)
+        panel.named.connect(self._name)
+        panel.delete.connect(lambda: self._edit(track_edits.delete_track))
+        panel.split.connect(self._split)
+        panel.merge.connect(
+            lambda other: self._edit(lambda s, face: track_edits.merge_tracks(s, face, other))
+        )
+        panel.swap.connect(self._swap)
+        for signal in (work.tracks_changed, work.face_changed, work.edited, work.videos_changed):
+            signal.connect(self.refresh)
+
+    def refresh(self, *_: object) -> None:
+        """Show the faces as they are now."""
+        session = self.work.session
+        rows = [] if session is None else self._rows(session)
+        self.panel.show_faces(rows, self.work.face)
+        project = None if session is None else session.project
+        known = [] if project is None else [one.name for one in project.identities()]
+        current = [row.person for row in rows if row.face == self.work.face]
+        self.panel.show_person(current[0] if current else "", known)
+
+    def show_seen(self, overview: Overview | None) -> None:
+        """In how many frames each face was found."""
+        seen = () if overview is None else overview.seen
+        if seen != self._seen:
+            self._seen = seen
+            self.refresh()
+
+    def _rows(self, session: Session) -> list[FaceRow]:
+        seen = self._seen if len(self._seen) == session.n_faces else (None,) * session.n_faces
+        return [
+            FaceRow(
+                face,
+                face_colour(face),
+                track.identity.name if track.identity else "",
+                seen[face],
+                len(session.track(face).corrected),
+            )
+            for face, track in enumerate(session.tracks)
+        ]
+
+    # -- what the buttons do -------------------------------------------------------
+
+    def _draw(self) -> None:
+        if self.work.video is not None:
+            self.work.boxes.draw(self.work.video)
+
+    def _choose(self, face: int) -> None:
+        self.work.choose_face(face)
+        points = self.work.view.points
+        if points is not None and face < points.n_faces:
+            first = face * points.n_landmarks
+            shown = np.flatnonzero(points.shown[first : first + points.n_landmarks])
+            points.selected_data = {first + int(index) for index in shown}
+
+    def _visit(self, face: int) -> None:
+        """Go to the first frame in which the face is."""
+        session = self.work.session
+        frame = None if session is None else first_frame(session, face)
+        if frame is not None:
+            self.work.viewer.dims.set_current_step(0, frame)
+        self._choose(face)
+
+    def _name(self, name: str) -> None:
+        self._edit(lambda session, face: track_edits.name_identity(session, face, name))
+        line = self.panel.person.lineEdit()
+        if line is not None:
+            line.clearFocus()
+
+    def _split(self) -> None:
+        frame = self.work.view.frame
+        new = self._edit(lambda session, face: track_edits.split_track(session, face, frame))
+        if isinstance(new, int):
+            self.work.choose_face(new)
+
+    def _swap(self, other: int) -> None:
+        frame = self.work.view.frame
+        self._edit(lambda session, face: track_edits.swap_tracks(session, face, other, frame))
+
+    def _edit(self, act: Callable[[Session, int], object]) -> object:
+        """Do it to the chosen face; what a person is dragging is stored first."""
+        session, face = self.work.session, self.work.face
+        if session is None or face is None:
+            return None
+        self.work.view.commit()
+        try:
+            return act(session, face)
+        except RedError as error:
+            show_error(str(error))
+            self.failed.emit(str(error))
+            return None
+
+
+def first_frame(session: Session, face: int) -> int | None:
+    """The first frame in which anybody said where the face is."""
+    track = session.track(face)
+    project, _ = session.opened()
+    found = track.corrected[:1]
+    for number in project.chunk_numbers(track.record.id)[:1]:
+        chunk = track.chunk(number)
+        if chunk is not None and chunk.present.any():
+            found.append(number * CHUNK + int(chunk.present.argmax()))
+    return min(found, default=None)

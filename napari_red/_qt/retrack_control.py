@@ -1,0 +1,126 @@
+"""Re-track from here: a job, what it would change, and keep or drop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QObject, Signal
+
+from napari_red._qt.panels.review import ReviewPanel
+from napari_red._qt.tasks import known_model
+from napari_red._qt.workbench import Workbench
+from napari_red.core import retrack
+from napari_red.core.jobs import ProgressCallback, ShouldStop
+from napari_red.core.retrack import Direction, Proposal
+from trainer.errors import RedError
+
+
+class RetrackControl(QObject):
+    """Follows the chosen face anew from the shown frame.
+
+    Parameters
+    ----------
+    model : gives the model and the device that are chosen
+
+    Signals
+    -------
+    proposed : Proposal that waits to be kept or dropped, or None
+    failed : str, why it can't be done, and what to do
+    """
+
+    proposed = Signal(object)
+    failed = Signal(str)
+
+    def __init__(
+        self, panel: ReviewPanel, work: Workbench, model: Callable[[], tuple[str, str]]
+    ) -> None:
+        super().__init__()
+        self.panel, self.work, self._model = panel, work, model
+        self.proposal: Proposal | None = None
+        panel.retrack.connect(self.start)
+        panel.keep.clicked.connect(self.keep)
+        panel.drop.clicked.connect(self.drop)
+        work.videos_changed.connect(self._on_videos_changed)
+        self._session = work.session
+
+    def start(self, direction: Direction) -> None:
+        """Find out what would change; ``direction`` is forward, backward or both."""
+        work, session = self.work, self.work.session
+        model, device = self._model()
+        if session is None or work.busy or not session.n_faces:
+            return
+        if work.face is None:
+            self.failed.emit("Choose a face under Faces first: one is followed at a time.")
+            return
+        if session.read_only or not known_model(model):
+            return
+        self.drop()
+        work.view.commit()
+        frame, face = work.view.frame, work.face
+        aligner = work.make_aligner(model, device)
+
+        def run(report: ProgressCallback, should_stop: ShouldStop) -> Proposal:
+            try:
+                return retrack.propose(
+                    session,
+                    aligner,
+                    frame,
+                    face,
+                    direction,
+                    report,
+                    should_stop,
+                    model=model,
+                    device=device,
+                )
+            finally:
+                aligner.close()
+
+        work.runner.start(
+            run, self._propose, message="following the face …", interrupt=aligner.stop
+        )
+
+    def keep(self) -> None:
+        """Take what was found: one edit, which one undo takes back."""
+        proposal, session = self.proposal, self.work.session
+        self.drop()
+        if proposal is None or session is None:
+            return
+        try:
+            retrack.keep(session, proposal)
+        except RedError as error:
+            show_error(str(error))
+            self.failed.emit(str(error))
+
+    def drop(self) -> None:
+        """Leave everything as it was."""
+        if self.proposal is not None:
+            self.proposal = None
+            self.panel.propose("")
+            self.proposed.emit(None)
+
+    def _propose(self, proposal: Proposal) -> str:
+        if not stretches(proposal):
+            return f"Nothing would change: {proposal.words}."
+        self.proposal = proposal
+        self.panel.propose(f"Face {proposal.face + 1} anew: {proposal.words}.")
+        self.proposed.emit(proposal)
+        return "Keep what was found, or drop it, under Review."
+
+    def _on_videos_changed(self) -> None:
+        if self.work.session is not self._session:
+            self._session = self.work.session
+            self.drop()
+
+
+def stretches(proposal: Proposal | None) -> list[tuple[int, int]]:
+    """First frames and ends of the stretches that a proposal would change."""
+    found: list[tuple[int, int]] = []
+    for one in () if proposal is None else proposal.frames:
+        if one.kind not in ("new", "changed"):
+            continue
+        if found and found[-1][1] == one.frame:
+            found[-1] = (found[-1][0], one.frame + 1)
+        else:
+            found.append((one.frame, one.frame + 1))
+    return found

@@ -1,0 +1,165 @@
+"""Joins the Review panel and the strip to the workbench."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QObject, Signal
+
+from napari_red._qt.panels.review import ReviewPanel
+from napari_red._qt.strip import ReviewStrip
+from napari_red._qt.workbench import Workbench
+from napari_red.core import edits, review
+from napari_red.core.overview import Overview, overview_of
+from napari_red.core.review import ToReview
+from napari_red.core.session import Session
+from trainer.errors import RedError
+
+STRIP_MS, QUEUE_MS = 60, 600
+"""How long edits are waited for before the strip and the queue are made anew."""
+
+
+class ReviewControl(QObject):
+    """What the Review panel and the strip show, and what their buttons do.
+
+    Signals
+    -------
+    overview : Overview of the open video, or None
+    failed : str, an edit that couldn't be made, and what to do
+    """
+
+    overview = Signal(object)
+    failed = Signal(str)
+
+    def __init__(self, panel: ReviewPanel, strip: ReviewStrip, work: Workbench) -> None:
+        super().__init__()
+        self.panel, self.strip, self.work = panel, strip, work
+        self.queue: list[ToReview] = []
+        self._been: list[ToReview] = []
+        panel.went.connect(self.visit)
+        panel.next.clicked.connect(self.next)
+        panel.previous.clicked.connect(self.previous)
+        panel.accept.clicked.connect(self.accept)
+        panel.accept_up_to.clicked.connect(self.accept_up_to)
+        panel.undo.clicked.connect(work.view.undo)
+        panel.redo.clicked.connect(work.view.redo)
+        panel.show_hidden.clicked.connect(work.view.show_hidden)
+        strip.went.connect(lambda frame: work.viewer.dims.set_current_step(0, frame))
+        strip.resized.connect(self.ask_overview)
+        work.changed.connect(self._on_changed)
+        work.edited.connect(self.ask)
+        work.tracks_changed.connect(self.ask)
+        work.videos_changed.connect(self._on_videos_changed)
+
+    # -- what is shown -------------------------------------------------------------
+
+    def ask(self, *_: object) -> None:
+        """Make the strip and the queue anew."""
+        self.ask_overview()
+        self.ask_queue()
+
+    def ask_overview(self) -> None:
+        """Make the strip anew."""
+
+        def prepare():
+            session, store = self.work.session, self.work.store
+            if session is None or store is None:
+                self._show_overview(None)
+                return None
+            return overview_of(session, store, self.strip.columns())
+
+        self.work.background.ask("strip", prepare, self._show_overview, STRIP_MS)
+
+    def ask_queue(self) -> None:
+        """Make the queue anew."""
+
+        def prepare():
+            project, store = self.work.shown_project, self.work.store
+            if project is None or store is None:
+                self._show_queue([])
+                return None
+            return lambda: review.propose(project, store)
+
+        self.work.background.ask("queue", prepare, self._show_queue, QUEUE_MS)
+
+    def _show_overview(self, overview: Overview | None) -> None:
+        self.strip.show_overview(overview)
+        self.overview.emit(overview)
+        session = self.work.session
+        if session is None or not session.n_faces:
+            self.panel.counts.setText("Nothing to review yet: pre-annotate a video first.")
+            return
+        found = edits.counts(session)
+        self.panel.counts.setText(
+            f"{found['accepted']} accepted · {found['corrected']} corrected · {found['left']} left"
+        )
+
+    def _show_queue(self, queue: list[ToReview]) -> None:
+        self.queue = queue
+        self.panel.show_queue(queue, self.current)
+
+    def _on_changed(self) -> None:
+        if self.work.video is not None:
+            self.strip.show_frame(self.work.video.shown_frame)
+        self.panel.mark(self.current)
+
+    def _on_videos_changed(self) -> None:
+        if self.work.session is None:
+            self._show_overview(None)
+        self.ask()
+
+    @property
+    def current(self) -> int | None:
+        """The place in the queue of the frame on the canvas."""
+        session = self.work.session
+        if session is None:
+            return None
+        here = (session.video_id, self.work.view.frame)
+        for place, one in enumerate(self.queue):
+            if (one.video.id, one.frame) == here:
+                return place
+        return None
+
+    # -- going through it ----------------------------------------------------------
+
+    def visit(self, one: ToReview) -> None:
+        """Go to a proposal."""
+        if not self._been or self._been[-1] != one:
+            self._been.append(one)
+        self.work.view.commit()
+        self.work.go(one.video, one.frame, one.face)
+
+    def next(self) -> None:
+        """Go to the proposal after the shown one, or to the best."""
+        current = self.current
+        place = 0 if current is None else current + 1
+        if place < len(self.queue):
+            self.visit(self.queue[place])
+
+    def previous(self) -> None:
+        """Go back to the proposal that was visited before."""
+        if len(self._been) > 1:
+            self._been.pop()
+            one = self._been[-1]
+            self.work.view.commit()
+            self.work.go(one.video, one.frame, one.face)
+
+    def accept(self) -> None:
+        """The shown frame is right as it is."""
+        self._edit(lambda session, frame: edits.accept(session, frame))
+
+    def accept_up_to(self) -> None:
+        """Every frame up to the shown one is."""
+        self._edit(lambda session, frame: edits.accept_up_to(session, frame))
+
+    def _edit(self, act: Callable[[Session, int], object]) -> None:
+        session, video = self.work.session, self.work.video
+        if session is None or video is None or not session.n_faces or video.late:
+            return
+        self.work.view.commit()
+        try:
+            act(session, self.work.view.frame)
+        except RedError as error:
+            show_error(str(error))
+            self.failed.emit(str(error))

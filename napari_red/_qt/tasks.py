@@ -1,0 +1,120 @@
+"""The jobs that the buttons of the dock start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from napari.utils.notifications import show_error
+
+from napari_red._qt.workbench import Workbench
+from napari_red.core.export import ExportChoice, ExportSummary, export_project
+from napari_red.core.jobs import ProgressCallback, ShouldStop
+from napari_red.core.models import check_model
+from napari_red.core.prealign import PrealignSummary, Settings, prealign
+from trainer.detection import default_detector
+from trainer.errors import RedError
+
+
+def known_model(model: str) -> bool:
+    """Whether a chosen model is there; says so if it isn't."""
+    try:
+        check_model(model)
+    except RedError as error:
+        show_error(str(error))
+        return False
+    return True
+
+
+def prealign_video(work: Workbench, model: str, device: str, faces: int) -> None:
+    """Pre-annotate the open video; face boxes, if there are any, say which faces."""
+    if work.session is None or work.busy or not known_model(model):
+        return
+    session, boxes = work.session, work.boxes.boxes()
+    settings = Settings(
+        model=model,
+        device=device,
+        faces=len(boxes) if boxes else faces,
+        boxes=boxes,
+        box_frame=work.boxes.frame or 0,
+    )
+    aligner = work.make_aligner(model, device)
+
+    def run(report: ProgressCallback, should_stop: ShouldStop) -> PrealignSummary:
+        try:
+            return prealign(session, aligner, settings, report, should_stop)
+        finally:
+            aligner.close()
+
+    work.runner.start(run, _say_prealigned, message="loading the model …", interrupt=aligner.stop)
+
+
+def detect(work: Workbench) -> None:
+    """Find the faces on the shown frame and put a box round each."""
+    if work.video is None or work.busy:
+        return
+    video, frame = work.video, work.video.shown_frame
+
+    def finish(boxes: list) -> str:
+        work.boxes.put(video, frame, boxes)
+        if not boxes:
+            return f"No face found in frame {frame + 1}: draw a box round it."
+        return f"{len(boxes)} face{'s' * (len(boxes) > 1)} found in frame {frame + 1}."
+
+    work.runner.start(
+        lambda *_: default_detector().detect(video.data[frame]),
+        finish,
+        message="looking for faces …",
+    )
+
+
+def export(
+    work: Workbench,
+    folder: Path,
+    choice: ExportChoice,
+    *,
+    whole_project: bool,
+    then: Callable[[str, Path], None],
+) -> None:
+    """Write annotation files of the open video, or of all videos of its project.
+
+    ``then`` is told how it went, and where the files are.
+    """
+    session, project = work.session, work.shown_project
+    if project is None:
+        return
+    video_ids = None
+    if not whole_project:
+        if session is None or session.video_id is None:
+            show_error("No video is open: open one, or export all videos.")
+            return
+        video_ids = [session.video_id]
+    work.view.commit()
+
+    def finish(summary: ExportSummary) -> str:
+        said = say_exported(summary)
+        then(said, summary.out)
+        return said
+
+    work.runner.start(
+        lambda report, stop: export_project(
+            project, folder, report, stop, choice=choice, video_ids=video_ids
+        ),
+        finish,
+        message="writing …",
+    )
+
+
+def say_exported(summary: ExportSummary) -> str:
+    """How an export went, in one line."""
+    faces = f"{summary.faces} face{'s' * (summary.faces != 1)}"
+    lost = f"; {summary.without_face} frames without a face" if summary.without_face else ""
+    return f"{faces} in {summary.out}, {summary.corrected} of them corrected{lost}."
+
+
+def _say_prealigned(summary: PrealignSummary) -> str:
+    if summary.frames and summary.without_face == summary.frames:
+        return "No face found in any frame: draw a box round one and try again."
+    rate = summary.frames / summary.seconds if summary.seconds > 0 else 0
+    lost = f", no face in {summary.without_face}" if summary.without_face else ""
+    return f"{summary.frames} frames in {summary.seconds:.0f} s ({rate:.0f} a second){lost}."
