@@ -1,28 +1,27 @@
-"""The layers that show the landmarks of one frame."""
+"""The layer of the landmarks of one frame."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-from napari.layers import Points, Vectors
+from napari.layers import Points
 from napari.layers.base import ActionType
-from napari.layers.points.points import _PointsSlicingState
+from napari.layers.points.points import Mode, Symbol, _PointsSlicingState
 from napari.utils.notifications import show_info
 
+from napari_red._qt import tools
+from napari_red.core.appearance import Appearance, Look, appearance, label_texts
+from napari_red.core.face_tool import FaceFrame
 from napari_red.core.frame_view import FrameView
-from napari_red.core.palette import CORRECTED_COLOUR, landmark_colours, opacity
-from napari_red.core.points import contour_vectors, segment_indices, to_napari
+from napari_red.core.points import to_napari
 from trainer.scheme import scheme_for
 
-POINT_PART = 0.028
-"""Diameter of a point, as a part of the face's extent."""
-
-SMALLEST_POINT = 2.0
-"""Diameter in video pixels below which no point shrinks."""
+SYMBOLS = np.array([Symbol.DISC, Symbol.DIAMOND, Symbol.DISC], object)
+"""By form: found, put there by a person, not visible, which is drawn without its inside."""
 
 
 class _ShownOnly(_PointsSlicingState):
@@ -52,65 +51,100 @@ class LandmarksLayer(Points):
     ----------
     frozen : bool
         True while the points must not be moved.
+    why_frozen : str
+        Said when a person tries it nevertheless; empty if it goes without saying.
+    tool : str
+        What a click or drag is for: "point", "group" or "face".
+    fills : int
+        How often another frame's landmarks were put in.
+    face : int
+        The face with the frame round it when the tool is "face".
     on_moved : callable
         Called after a person moved points.
     on_hide : callable
         Called with the indices of points that a person deleted.
     on_dragged : callable
         Called whenever the positions on the canvas change, also in the middle of a drag.
+    on_chosen : callable
+        Called with the number of a face on which a person clicked.
     """
 
     _type_string = "points"
 
+    _drag_modes: ClassVar = Points._drag_modes | {Mode.SELECT: tools.drag}
+
     def __init__(self, n_faces: int, n_landmarks: int, **kwargs: Any) -> None:
-        self.frozen = False
+        self.frozen, self.why_frozen = False, ""
         self.dragging = False
+        self.tool, self.face = "point", 0
         self.on_moved: Callable[[], None] = lambda: None
         self.on_hide: Callable[[list[int]], None] = lambda _: None
         self.on_dragged: Callable[[], None] = lambda: None
+        self.on_chosen: Callable[[int], None] = lambda _: None
+        self.fills = 0
+        self._labels = "none"
         options: dict[str, Any] = {"name": "Face landmarks", "border_width": 0.15}
         super().__init__(np.zeros((n_faces * n_landmarks, 2)), **(options | kwargs))
         self.resize(n_faces, n_landmarks)
-        self.mouse_drag_callbacks.append(self._watch_drag)
+        self.mouse_double_click_callbacks.append(tools.double_click)
         self.events.data.connect(self._on_data)
         self.events.set_data.connect(lambda: self.on_dragged())
 
     def resize(self, n_faces: int, n_landmarks: int) -> None:
         """Hold that many faces from now on; nothing is shown until :meth:`fill`."""
         self.n_faces, self.n_landmarks = n_faces, n_landmarks
-        scheme = scheme_for(n_landmarks)
         count = n_faces * n_landmarks
-        colours = np.tile(landmark_colours(scheme), (n_faces, 1))
-        self._opaque = np.column_stack([colours, np.ones(count)])
+        self._labels = "none"
         self.selected_data.clear()
         with self._silently():
             self._set_data(np.zeros((count, 2)))
             self.features = {
                 "face": np.repeat(np.arange(1, n_faces + 1), n_landmarks),
                 "landmark": np.tile(np.arange(n_landmarks), n_faces),
-                "part": scheme.group_of() * n_faces,
+                "part": scheme_for(n_landmarks).group_of() * n_faces,
+                "label": [""] * count,
             }
+            self.text.visible = False
             self.shown = np.zeros(count, bool)
         self.refresh()
 
-    def fill(self, view: FrameView) -> None:
+    def fill(self, view: FrameView, drawn: Appearance | None = None, labels: str = "none") -> None:
         """Show the landmarks of a frame; nobody is told that anything moved."""
         points, _ = to_napari(view.landmarks)
-        corrected = view.corrected.reshape(-1)
-        colours = self._opaque.copy()
-        colours[:, 3] = opacity(view.confidence.reshape(-1))
-        border = np.zeros((len(points), 4))
-        border[:, 3] = 0.5 * colours[:, 3]
-        border[corrected] = [*np.array(CORRECTED_COLOUR) / 255, 1]
+        drawn = drawn or appearance(view, Look(), {})
+        self.fills += 1
+        # Straight to what napari's properties set: they check, copy and tell, which takes
+        # longer than drawing.
         with self._silently():
             self._data = points
-            self.border_width = 0.15
-            self.shown = view.visible.reshape(-1)
-            self.face_color = colours
-            self.border_color = border
-            self.symbol = np.where(corrected, "diamond", "disc")
-            self.size = np.repeat(point_sizes(view), self.n_landmarks) * (1 + 0.4 * corrected)
-        self.refresh()
+            self._shown = drawn.shown
+            self._face.colors, self._border.colors = drawn.face, drawn.border
+            self._symbol = SYMBOLS[drawn.form]
+            self._size = drawn.size
+            self._border_width = drawn.border_width
+            self._show_labels(labels)
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw the points as they are now, without the list's small picture of them."""
+        self.refresh(thumbnail=False, extent=False)
+
+    def _show_labels(self, labels: str) -> None:
+        if labels == self._labels:
+            return
+        self._labels = labels
+        features = self.features.copy()
+        features["label"] = label_texts(self.n_landmarks, labels) * self.n_faces
+        self.features = features
+        if labels != "none":
+            self.text = {
+                "string": "{label}",
+                "size": 8,
+                "color": "white",
+                "anchor": "upper_left",
+                "translation": [0, 2],
+            }
+        self.text.visible = labels != "none"
 
     @contextmanager
     def _silently(self) -> Iterator[None]:
@@ -124,6 +158,44 @@ class LandmarksLayer(Points):
 
     def _get_layer_slicing_state(self, data: Any, cache: bool) -> _ShownOnly:
         return _ShownOnly(self, data, cache)
+
+    # -- choosing ------------------------------------------------------------------
+
+    def chosen(self) -> list[int]:
+        """The selected points, those only that are on the canvas."""
+        return sorted(int(i) for i in self.selected_data if self._shown[i])
+
+    def of_face(self, face: int) -> np.ndarray:
+        """(N,) int array: the points of a face that are on the canvas."""
+        first = face * self.n_landmarks
+        return first + np.flatnonzero(self._shown[first : first + self.n_landmarks])
+
+    def of_group(self, index: int) -> list[int]:
+        """The points on the canvas of the facial part that a point belongs to."""
+        face, landmark = divmod(int(index), self.n_landmarks)
+        for indices in scheme_for(self.n_landmarks).groups.values():
+            if landmark in indices:
+                return [i for i in (face * self.n_landmarks + j for j in indices) if self._shown[i]]
+        return [int(index)]
+
+    def face_frame(self, face: int) -> FaceFrame | None:
+        """The frame round a face; None if there is nothing of it on the canvas."""
+        if not 0 <= face < self.n_faces:
+            return None
+        return FaceFrame.around(self._data[self.of_face(face)])
+
+    def use(self, tool: str, face: int) -> None:
+        """Take up a tool; the face tool has a frame round this face."""
+        self.tool, self.face = tool, face
+        if tool == "face":
+            self.selected_data = set()
+        self._set_highlight(force=True)
+
+    def may_change(self) -> bool:
+        """Whether points may be moved now; says why not."""
+        if self.frozen and self.why_frozen:
+            show_info(self.why_frozen)
+        return not self.frozen
 
     # -- what a person may not do --------------------------------------------------
 
@@ -139,6 +211,11 @@ class LandmarksLayer(Points):
                 f"{self.name}: {np.shape(data)} given, {self._data.shape} needed: landmarks "
                 "are moved or hidden, never added or removed"
             )
+        if not np.isfinite(data).all():
+            raise ValueError(
+                f"{self.name}: there are numbers that aren't finite; a landmark that can't be "
+                "seen is hidden with Delete and keeps its place"
+            )
         Points.data.fset(self, np.array(data, np.float64))
 
     def add(self, coords: np.ndarray) -> None:
@@ -148,83 +225,67 @@ class LandmarksLayer(Points):
     def remove(self, indices: Iterable[int]) -> None:
         """Hide landmarks instead: they keep their place in the order."""
         chosen = sorted(int(i) for i in indices)
-        if chosen and not self.frozen:
+        chosen = sorted({i % len(self._data) for i in chosen})
+        chosen = [i for i in chosen if self._shown[i]]
+        if chosen and self.may_change():
             self.selected_data.clear()
             self.on_hide(chosen)
 
     def _paste_data(self) -> None:
         show_info("Landmarks can't be pasted. Drag one to correct it.")
 
+    def _mode_setter_helper(self, mode: Any) -> Any:
+        # napari's transform mode would move the layer under its landmarks.
+        if str(getattr(mode, "value", mode)).lower() == "transform":
+            show_info("The layer stays where it is. Press W to move, turn and scale a face.")
+            mode = Mode.SELECT
+        return super()._mode_setter_helper(mode)
+
     def _move(self, selection_indices: Any, position: Any) -> None:
-        if not self.frozen:
-            super()._move(selection_indices, position)
+        chosen = self.chosen()
+        if self.frozen or not chosen:
+            return
+        self._set_drag_start(chosen, position)
+        points = self._data[chosen]
+        shift = np.asarray(position, float)[-2:] - points.mean(axis=0) - self._drag_start
+        self.put(chosen, points + shift)
+        self.tell_moved(chosen)
 
     # -- what a person did ---------------------------------------------------------
 
+    def put(self, indices: list[int] | np.ndarray, points: np.ndarray) -> None:
+        """Have points elsewhere on the canvas; nobody is told before :meth:`tell_moved`."""
+        self._data[indices] = points
+        self.redraw()
+
+    def tell_moved(self, indices: Iterable[int]) -> None:
+        """A person has moved these points, and let them go."""
+        self.events.data(
+            value=self.data,
+            action=ActionType.CHANGED,
+            data_indices=tuple(int(i) for i in indices),
+            vertex_indices=((),),
+        )
+
     def nudge(self, dy: float, dx: float) -> None:
         """Move the selected points by video pixels."""
-        if self.selected_data and not self.frozen:
-            data = self.data.copy()
-            data[list(self.selected_data)] += (dy, dx)
-            self.data = data
+        chosen = self.chosen()
+        if chosen and self.may_change():
+            self.put(chosen, self._data[chosen] + (dy, dx))
+            self.tell_moved(chosen)
 
     def _on_data(self, event: Any) -> None:
         if event.action == ActionType.CHANGED:
             self.on_moved()
 
-    def _watch_drag(self, layer: Points, event: Any) -> Generator[None, None, None]:
-        self.dragging = True
-        yield
-        while event.type == "mouse_move":
-            yield
-        self.dragging = False
-
-
-class ContoursLayer(Vectors):
-    """The contour lines of every face in the shown frame."""
-
-    _type_string = "vectors"
-
-    def __init__(self, n_faces: int, n_landmarks: int, **kwargs: Any) -> None:
-        options: dict[str, Any] = {
-            "name": "Face contours",
-            "vector_style": "line",
-            "opacity": 0.8,
-        }
-        super().__init__(np.zeros((0, 2, 2)), **(options | kwargs))
-        self.resize(n_faces, n_landmarks)
-
-    def resize(self, n_faces: int, n_landmarks: int) -> None:
-        """Hold that many faces from now on; nothing is shown until :meth:`fill`."""
-        scheme = scheme_for(n_landmarks)
-        self.n_landmarks = n_landmarks
-        self._segments = segment_indices(scheme)
-        self._rgb = np.tile(landmark_colours(scheme)[self._segments[:, 1]], (n_faces, 1))
-        self._put(np.zeros((n_faces * n_landmarks, 2)), np.zeros(len(self._rgb)), edge_width=1.0)
-
-    def fill(self, points: np.ndarray, view: FrameView) -> None:
-        """Draw lines through ``points`` (F * L, 2) yx, as visible and sure as in ``view``."""
-        a, b = self._segments[:, 0], self._segments[:, 1]
-        sure = opacity(view.confidence)
-        alpha = np.minimum(sure[:, a], sure[:, b]) * (view.visible[:, a] & view.visible[:, b])
-        sizes = point_sizes(view)
-        width = 0.3 * (sizes[sizes > 0].mean() if (sizes > 0).any() else 1.0)
-        self._put(points, alpha.reshape(-1), edge_width=float(width))
-
-    def _put(self, points: np.ndarray, alpha: np.ndarray, *, edge_width: float) -> None:
-        with self.events.blocker_all(), self._edge.events.blocker_all():
-            self.data = contour_vectors(points, self._segments, self.n_landmarks)
-            self.edge_color = np.column_stack([self._rgb, alpha])
-            self.edge_width = edge_width
-        self.refresh()
-
-
-def point_sizes(view: FrameView) -> np.ndarray:
-    """(F,) float64 array: diameter of the points of each face in video pixels."""
-    sizes = np.zeros(len(view.landmarks))
-    for face, landmarks in enumerate(view.landmarks):
-        finite = landmarks[np.isfinite(landmarks).all(axis=1)]
-        if len(finite):
-            extent = float(np.ptp(finite, axis=0).max())
-            sizes[face] = max(POINT_PART * extent, SMALLEST_POINT)
-    return sizes
+    def _set_highlight(self, force: bool = False) -> None:
+        """napari's own, and the frame round a face."""
+        if getattr(self, "tool", "point") != "face" or not hasattr(self, "_shown"):
+            super()._set_highlight(force)
+            return
+        with self.events.highlight.blocker():
+            super()._set_highlight(force=True)
+        frame = self.face_frame(self.face)
+        if frame is not None and self._highlight_visible:
+            self._highlight_box = frame.outline(tools.HANDLE * self.scale_factor)
+        self.events.highlight()

@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_red._qt.landmarks_layer import ContoursLayer, LandmarksLayer
+from napari_red._qt.contours_layer import ContoursLayer
+from napari_red._qt.landmarks_layer import LandmarksLayer
 from napari_red._qt.video_layer import VideoLayer
 from napari_red._qt.view import LandmarkView
+from napari_red.core.appearance import Look, appearance
+from napari_red.core.frame_view import FrameView
 from napari_red.core.frames import VideoStack
 from napari_red.core.palette import landmark_colours
 from napari_red.core.prealign import Settings, prealign
-from napari_red.core.session import FrameView, Session
+from napari_red.core.session import Session
 from trainer.scheme import IBUG68
 
 
@@ -27,6 +30,8 @@ def frame_view(landmarks: np.ndarray, **changes) -> FrameView:
         "confidence": np.ones(shape, np.float32),
         "corrected": np.zeros(shape, bool),
         "hidden": np.zeros(shape, bool),
+        "accepted": np.zeros(shape[0], bool),
+        "run": np.ones(shape[0], np.int32),
     }
     return FrameView(0, landmarks, **(values | changes))
 
@@ -67,11 +72,24 @@ def test_what_is_given_is_not_shared(layer):
     assert layer.data.any()
 
 
-def test_unlabelled_and_hidden_points_are_not_shown(layer, made_truth):
+def test_points_that_are_not_visible_are_rings_that_can_be_taken(layer, made_truth):
+    hidden = np.zeros((2, 68), bool)
+    hidden[0, 5] = True
+    layer.fill(frame_view(np.stack([made_truth(0), made_truth(0, 1)]), hidden=hidden))
+    assert layer.shown.all()
+    assert layer.face_color[5, 3] == 0
+    assert layer.border_color[5, 3] > 0.5
+    assert layer.get_value(layer.data[5]) == 5
+
+
+def test_unlabelled_points_are_not_shown_and_rings_only_if_wished(layer, made_truth):
     landmarks = np.stack([made_truth(0), np.full((68, 2), np.nan)])
     hidden = np.zeros((2, 68), bool)
     hidden[0, 5] = True
-    layer.fill(frame_view(landmarks, hidden=hidden))
+    view = frame_view(landmarks, hidden=hidden)
+    layer.fill(view)
+    assert layer.shown.sum() == 68
+    layer.fill(view, appearance(view, Look(not_visible=False), {}))
     assert layer.shown.sum() == 67
     assert not layer.shown[5]
     assert 5 not in layer._view_indices
@@ -167,13 +185,14 @@ def test_delete_hides_and_undo_shows_again(opened):
     viewer.dims.set_current_step(0, 5)
     view.points.selected_data = {1, 70}
     view.points.remove_selected()
-    assert np.flatnonzero(~view.points.shown).tolist() == [1, 70]
+    assert np.flatnonzero(view.current.hidden).tolist() == [1, 70]
     viewer.dims.set_current_step(0, 9)
     view.undo()
     assert viewer.dims.current_step[0] == 5
-    assert view.points.shown.sum() == 135
+    assert not view.current.hidden.any()
+    view.redo()
     view.show_hidden()
-    assert view.points.shown.all()
+    assert not view.current.hidden.any()
 
 
 def test_contours_follow_the_points(opened):
@@ -261,7 +280,7 @@ def test_an_edit_that_cannot_be_stored_is_said_and_taken_back(opened, monkeypatc
     def full(*_):
         raise ProjectError("p.red: disk full; free some space")
 
-    monkeypatch.setattr(session, "move", full)
+    monkeypatch.setattr(session, "apply", full)
     before = view.points.data.copy()
     view.points.data = before + 1
     np.testing.assert_array_equal(view.points.data, before)
