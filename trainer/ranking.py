@@ -19,7 +19,8 @@ from trainer.reasons import LOW, Kind, Reason
 
 GAP = 10
 """Frames nearer than this to a proposed or corrected frame of the track show the same; in a
-short track frames nearer than a twentieth of it, two at least."""
+short track frames nearer than a twentieth of it, two at least. The worst frames come in runs:
+the larger the gap, the fewer of them are ever proposed."""
 
 SAME = {
     "yaw": 2.5, "x": 0.05, "y": 0.05, "side": 0.04, "confidence": 0.04,
@@ -44,7 +45,7 @@ _LOST_AT_ENDS = 0.2  # of that, where a track has not begun yet or has ended
 _SHORT_LOSS = 3  # frames without a face that are told of
 _DISAGREES, _FAR, _FAR_POSE = 0.03, 100.0, 20.0  # what reasons of strength 1 begin at
 _FEWEST = 20  # accepted frames whose oddness says what is usual
-_USUAL_ODDNESS = (0.026, 0.05)  # median and 95 % of rendered training heads
+_USUAL_ODDNESS = (0.026, 0.046)  # median and 95 % of rendered heads of the training split
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from trainer.console import ToldGroup
 from trainer.experiments.cascade import cascade
 from trainer.experiments.identity import identity
 from trainer.experiments.peers import peers
+from trainer.experiments.ranking import ranking
 from trainer.experiments.speed import speed
 from trainer.experiments.steps import steps
 from trainer.experiments.temporal import temporal
@@ -23,3 +24,4 @@ for command in (steps, cascade, temporal, identity):
     app.command()(command)
 app.command()(peers)
 app.command()(speed)
+app.command()(ranking)
