@@ -277,7 +277,7 @@ def ranking_report(
             "The confidence of red-lite was calibrated on half of these test people. On the "
             f"other half ({int(unseen.sum())} frames) the pure ranking finds "
             f"{halves['ranking']:.1f} %, confidence alone {halves['confidence']:.1f} %.",
-            "The rules for near-duplicates were chosen on training people, so that the target comes "
+            "Near-duplicates: the rules were chosen on training people, so that the target comes "
             "within reach: there the queue found 24.7 %, the true errors 28.1 %. No weight was "
             "fitted on the test people, but to fit on people the network hasn't learnt was "
             "decided with their figures in view: fitted on people it has learnt, the pure "
