@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from napari_red.core import edits
+from napari_red.core.blend import Carried, smoothstep
 from napari_red.core.edits import EditError
 from napari_red.core.jobs import StopWork
 from napari_red.core.prealign import Settings, prealign
-from napari_red.core.retrack import keep, next_held, propose, smoothstep
+from napari_red.core.retrack import keep, next_held, propose
 from napari_red.core.session import Session
 from trainer.data.video import open_video
 
@@ -75,11 +76,11 @@ def test_it_stops_where_it_agrees_with_what_was_there_without_a_jump(
     prealign(session, make_aligner(offset=9), Settings("made", start=10, stop=30))
     put(session, 15, made_truth(15))
     proposal = propose(session, make_aligner(offset=0.5), 15, 0, "forward")
-    assert proposal.frames[-1].frame == 34
+    assert proposal.frames[-1].frame == 40
     assert "there it agrees with what was there" in proposal.words
     keep(session, proposal)
     assert steps(session, made_truth)[15:].max() < 0.5
-    np.testing.assert_array_equal(session.track(0).merged(35), made_truth(35))
+    np.testing.assert_array_equal(session.track(0).merged(41), made_truth(41))
 
 
 def test_a_correction_that_the_network_does_not_see_fades_instead_of_jumping(
@@ -89,7 +90,7 @@ def test_a_correction_that_the_network_does_not_see_fades_instead_of_jumping(
     put(session, 30, made_truth(30) + [8, 0])
     assert steps(session, made_truth).max() == pytest.approx(8)
     keep(session, propose(session, make_aligner(), 30, 0, "both"))
-    assert steps(session, made_truth).max() < 8 / 6
+    assert steps(session, made_truth).max() < 8 / 16
     np.testing.assert_array_equal(session.track(0).merged(30), made_truth(30) + [8, 0])
 
 
@@ -239,3 +240,12 @@ def test_the_next_held_frame_is_found_over_blocks_of_marks(session, make_aligner
 def test_smoothstep_is_flat_at_both_ends():
     assert [smoothstep(x) for x in (-1, 0, 0.5, 1, 2)] == [0, 0, 0.5, 1, 1]
     assert smoothstep(0.01) < 0.001
+
+
+def test_what_is_carried_turns_and_grows_with_the_face(made_truth):
+    seen, offset = made_truth(0), np.array([3, 0], np.float32)
+    carried = Carried(seen + offset, seen)
+    centre = seen.mean(axis=0)
+    turned = ((seen - centre) * 2) @ np.array([[0, 1], [-1, 0]], np.float32) + centre
+    moved = carried.onto(turned.astype(np.float32), 1) - turned
+    np.testing.assert_allclose(moved, np.tile((0, 6), (68, 1)), atol=1e-3)
