@@ -1,4 +1,4 @@
-"""``python -m trainer``: train, evaluate, calibrate, align, benchmark."""
+"""``python -m trainer``: train, finetune, evaluate, calibrate, align, benchmark."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from trainer.calibrate_command import calibrate
 from trainer.console import ToldGroup
 from trainer.evaluate_command import evaluate
 from trainer.experiments.command import app as experiments
+from trainer.finetune_command import finetune
 from trainer.heads_command import heads
 from trainer.peers.command import peers
 from trainer.train_command import train
@@ -22,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
-for command in (train, evaluate, calibrate, align, benchmark):
+for command in (train, finetune, evaluate, calibrate, align, benchmark):
     app.command()(command)
 app.add_typer(experiments, name="experiments")
 app.command()(peers)

@@ -101,6 +101,8 @@ class TrainConfig:
         ``step``: times ``decay`` every ``decay_epochs``. ``constant-linear``: a short
         warm-up, constant, then a linear fall to ``decay_floor`` of the rate over the last
         ``decay_part`` of the stage.
+    frozen_batch_norm : bool
+        Whether batch norm keeps its running statistics in all stages, not in the third alone.
     average : float
         Decay of the running mean of the weights that is kept as the result; 0 keeps none.
     variants : int
@@ -134,6 +136,7 @@ class TrainConfig:
     decay_epochs: float = 10.0
     decay_part: float = 0.3
     decay_floor: float = 0.2
+    frozen_batch_norm: bool = False
     average: float = 0.0
     max_gradient: float = 0.0
     variants: int = 10

@@ -78,6 +78,11 @@ def torch_threads(count: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def spare_threads() -> int:
+    """CPU threads that leave a core to the window: all cores but one, at least one."""
+    return max((os.cpu_count() or 2) - 1, 1)
+
+
 class Runner:
     """A network as it is fastest on one device: batch norm folded in, precision chosen.
 

@@ -14,18 +14,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from trainer.checkpoint import load_tensors, save_model, save_tensors
-from trainer.config import RedConfig, TrainConfig, to_dict
+from trainer.config import RedConfig, to_dict
 from trainer.curves import CurveLog
 from trainer.data.augment import seeded
 from trainer.data.clips import ClipSource
 from trainer.data.faces import FaceSet, batches
-from trainer.errors import RedError
+from trainer.learner import Learner, TrainingError
 from trainer.models.initialise import gaussian
 from trainer.models.rednet import RedNet
-from trainer.stages import Batch, batch_loss, clip_batch, freeze_batch_norm, still_batch
+from trainer.stages import Batch, clip_batch, still_batch
 from trainer.validation import best_combination, validation_errors
 
 WARM_UP = 100
@@ -33,10 +32,6 @@ WARM_UP = 100
 
 CHECKPOINT_SECONDS = 120.0
 STATE_FILE = "state.safetensors"
-
-
-class TrainingError(RedError):
-    """A training run that can't start or go on."""
 
 
 @dataclass
@@ -104,9 +99,9 @@ class Trainer:
         if options.initialise is not None:
             options.initialise(self.model)
         self.model.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
+        self.learner = Learner(self.model, self.config.train, options.precision)
         self.stage, self.step = options.stages[0], 0
-        self.optimizer = self._optimizer(self.stage)
+        self.learner.begin(self.stage)
         self.curves = CurveLog(self.out_dir)
         self._passes: dict[tuple[int, int], list[np.ndarray]] = {}
 
@@ -124,7 +119,7 @@ class Trainer:
                 continue
             if stage != self.stage:
                 self.stage, self.step = stage, 0
-                self.optimizer = self._optimizer(stage)
+                self.learner.begin(stage)
                 self._save_state()
             if not self._run_stage(stage):
                 return False
@@ -144,7 +139,7 @@ class Trainer:
         """
         model = RedNet(self.config.network)
         averaged = self.config.train.average
-        model.load_state_dict(self.average if averaged else self.model.state_dict())
+        model.load_state_dict(self.learner.average if averaged else self.model.state_dict())
         if self.stage < 3:
             model.temporal = None
             model.config = replace(model.config, temporal="none")
@@ -197,37 +192,21 @@ class Trainer:
         batch = self._batch(stage, rng).to(self.device)
         if self.options.adapt is not None:
             batch = self.options.adapt(batch, rng)
-        self.model.train()
-        if stage == 3:
-            freeze_batch_norm(self.model)
-        rate = stage_config.learning_rate * self._rate_factor(stage, steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        autocast = torch.autocast(
-            self.device.type, self.options.precision, self.options.precision != torch.float32
-        )
-        with autocast:
-            loss, parts = batch_loss(
-                self.model,
+        try:
+            return self.learner.update(
                 batch,
-                train,
+                stage_config.learning_rate * self._rate_factor(stage, steps),
+                rng,
                 identity_weight=stage_config.identity_weight,
                 temporal=stage == 3,
-                rng=rng,
+                frozen_batch_norm=stage == 3 or train.frozen_batch_norm,
+                memory=self._memory(stage),
             )
-        if not torch.isfinite(loss):
+        except FloatingPointError as error:
             raise TrainingError(
-                f"stage {stage}, update {self.step}: the loss is {float(loss.detach())}; "
+                f"stage {stage}, update {self.step}: {error}; "
                 "lower the learning rate and start again from the last checkpoint"
-            )
-        self.model.zero_grad(set_to_none=True)
-        loss.backward()
-        if train.max_gradient:
-            trained = self._trained_parameters(stage)
-            torch.nn.utils.clip_grad_norm_(trained, train.max_gradient)
-        self.optimizer.step()
-        self._follow(train)
-        return {"loss": float(loss.detach()), **parts, "learning_rate": rate}
+            ) from error
 
     def _batch(self, stage: int, rng: torch.Generator) -> Batch:
         train = self.config.train
@@ -274,22 +253,10 @@ class Trainer:
         falling = min(max(left, train.decay_floor), 1.0)
         return min(rising, falling)
 
-    @torch.no_grad()
-    def _follow(self, train: TrainConfig) -> None:
-        if not train.average:
-            return
+    def _memory(self, stage: int) -> float:
         # Early on, a short memory: the mean must not drag the random start along.
-        decay = (
-            min(train.average, (1 + self.step) / (10 + self.step))
-            if self.stage == 1
-            else (train.average)
-        )
-        for name, value in self.model.state_dict().items():
-            mean = self.average[name]
-            if mean.is_floating_point():
-                mean.lerp_(value, 1 - decay)
-            else:
-                mean.copy_(value)
+        average = self.config.train.average
+        return min(average, (1 + self.step) / (10 + self.step)) if stage == 1 else average
 
     def _report(self, stage: int, steps: int, losses: dict[str, float], seconds: float) -> None:
         row: dict[str, float] = {}
@@ -303,28 +270,7 @@ class Trainer:
         if self.options.on_progress is not None:
             self.options.on_progress(Progress(stage, self.step, steps, {**losses, **row}, seconds))
 
-    def _optimizer(self, stage: int) -> torch.optim.Optimizer:
-        train = self.config.train
-        rate = train.stages[stage - 1].learning_rate
-        parameters = list(self._trained_parameters(stage))
-        if train.optimizer == "sgd":
-            return torch.optim.SGD(
-                parameters, rate, momentum=train.momentum, weight_decay=train.weight_decay
-            )
-        return torch.optim.AdamW(parameters, rate, weight_decay=train.weight_decay)
-
-    def _trained_parameters(self, stage: int) -> list[Tensor]:
-        later = {1: ("identity.", "temporal."), 2: ("temporal.",), 3: ()}[stage]
-        named = self.model.named_parameters()
-        return [parameter for name, parameter in named if not name.startswith(later)]
-
     def _save_state(self) -> None:
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        tensors |= {f"average.{k}": v for k, v in self.average.items()}
-        for index, values in self.optimizer.state_dict()["state"].items():
-            for key, value in values.items():
-                if value is not None:
-                    tensors[f"optimizer.{index}.{key}"] = torch.as_tensor(value)
         header = {
             "stage": self.stage,
             "step": self.step,
@@ -332,7 +278,7 @@ class Trainer:
             "network": to_dict(self.config.network),
             "curves": self.curves.position(),
         }
-        save_tensors(self.out_dir / STATE_FILE, tensors, header)
+        save_tensors(self.out_dir / STATE_FILE, self.learner.tensors(), header)
         self.curves.plot()
 
     def _resume(self) -> None:
@@ -348,21 +294,7 @@ class Trainer:
                 "seed; choose an empty --out folder or the same settings"
             )
         self.stage, self.step = header["stage"], header["step"]
-        self.model.load_state_dict(_part(tensors, "model."))
-        # Copied into tensors laid out as before: sums over another memory layout round
-        # differently, and the run would no longer end like an unbroken one.
-        for name, value in _part(tensors, "average.").items():
-            self.average[name].copy_(value)
-        self.optimizer = self._optimizer(self.stage)
-        parameters = list(self._trained_parameters(self.stage))
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in _part(tensors, "optimizer.").items():
-            index, key = name.split(".", 1)
-            like = parameters[int(index)]
-            laid_out = torch.empty_like(like).copy_(value) if value.ndim else value
-            state.setdefault(int(index), {})[key] = laid_out
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        self.learner.restore(tensors, self.stage)
         self.curves.rewind(header["curves"])
 
 
@@ -371,10 +303,6 @@ def with_lengths(config: RedConfig, epochs: tuple[float, ...]) -> RedConfig:
     pairs = zip(config.train.stages, epochs, strict=True)
     first, second, third = (replace(stage, epochs=length) for stage, length in pairs)
     return replace(config, train=replace(config.train, stages=(first, second, third)))
-
-
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def _as_json(values: dict[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,12 @@ class _PickChannel(torch.autograd.Function):
         return out.scatter_(2, target[..., None], grad[..., None].to(dtype)), None
 
 
-def response_loss(maps: Tensor, target: Tensor, background_weight: float) -> Tensor:
+def response_loss(
+    maps: Tensor,
+    target: Tensor,
+    background_weight: float,
+    landmark_weights: Tensor | None = None,
+) -> Tensor:
     """Pixel-wise cross entropy of soft-maxed response maps, background down-weighted.
 
     Parameters
@@ -37,38 +42,49 @@ def response_loss(maps: Tensor, target: Tensor, background_weight: float) -> Ten
     target : (B, S, S) int64, the label map drawn at the true landmarks; 0 is background
     background_weight : float
         Background is about 97 % of the pixels, so its pixels count for this much.
+    landmark_weights : (B, L) how much each landmark's pixels count, None is 1 each
+        A face's background counts for their mean.
 
     Returns
     -------
     scalar: the weighted mean over all pixels
     """
     picked = _PickChannel.apply(maps.permute(0, 2, 3, 1).flatten(1, 2), target.flatten(1))
-    weight = torch.where(target.flatten(1) == 0, background_weight, 1.0)
-    return -(weight * picked.float().clamp_min(1e-30).log()).sum() / weight.sum()
+    if landmark_weights is None:
+        weight = torch.where(target.flatten(1) == 0, background_weight, 1.0)
+    else:
+        background = background_weight * landmark_weights.mean(dim=1, keepdim=True)
+        weight = torch.cat([background, landmark_weights], dim=1).gather(1, target.flatten(1))
+    return -(weight * picked.float().clamp_min(1e-30).log()).sum() / weight.sum().clamp_min(1e-6)
 
 
-def smooth_distance(predicted: Tensor, truth: Tensor, mask: Tensor, beta: float = 1.0) -> Tensor:
+def smooth_distance(predicted: Tensor, truth: Tensor, weight: Tensor, beta: float = 1.0) -> Tensor:
     """Mean distance in pixels between landmarks, quadratic below ``beta`` pixels.
 
-    ``predicted`` and ``truth`` are (B, L, 2) in crop pixels, ``mask`` (B, L) is true where
-    the landmark is labelled.
+    ``predicted`` and ``truth`` are (B, L, 2) in crop pixels; ``weight`` (B, L), bool or
+    float, says how much each landmark counts, and is 0 where it isn't labelled.
     """
-    difference = torch.where(mask[..., None], predicted - truth, torch.zeros_like(predicted))
+    difference = _difference(predicted, truth, weight)
     squared = difference.square().sum(dim=-1)
     distance = torch.where(
         squared < beta**2, squared / (2 * beta), (squared + 1e-12).sqrt() - beta / 2
     )
-    return distance.sum() / mask.sum().clamp_min(1)
+    return (distance * weight).sum() / weight.sum().clamp_min(1)
 
 
-def euclidean_loss(predicted: Tensor, truth: Tensor, mask: Tensor, size: int) -> Tensor:
+def euclidean_loss(predicted: Tensor, truth: Tensor, weight: Tensor, size: int) -> Tensor:
     """The paper's regression loss: squared distances in crop units, summed over landmarks.
 
-    ``predicted`` and ``truth`` are (B, L, 2) in crop pixels, ``mask`` (B, L), ``size`` the
-    crop's side. Mean over the batch.
+    ``predicted`` and ``truth`` are (B, L, 2) in crop pixels, ``weight`` (B, L) as in
+    :func:`smooth_distance`, ``size`` the crop's side. Mean over the batch.
     """
-    difference = torch.where(mask[..., None], predicted - truth, torch.zeros_like(predicted))
-    return 0.5 * (difference / size).square().sum(dim=(1, 2)).mean()
+    squared = (_difference(predicted, truth, weight) / size).square().sum(dim=2)
+    return 0.5 * (squared * weight).sum(dim=1).mean()
+
+
+def _difference(predicted: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """(B, L, 2), 0 where a landmark doesn't count and may not be a number."""
+    return torch.where((weight > 0)[..., None], predicted - truth, torch.zeros_like(predicted))
 
 
 def identity_loss(logits: Tensor, identity: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from trainer.data.augment import (
     paper_placement,
     perturb,
     place,
+    placed_weights,
     strong_placement,
 )
 from trainer.data.clips import ClipBatch
@@ -35,7 +36,8 @@ class Batch:
     """Crops that enter the network together: T frames of B faces, frame by frame.
 
     ``images`` (T·B, 3, S, S) normalised; ``landmarks`` and ``starts`` (T·B, L, 2) in crop
-    pixels; ``identities`` (T·B,); ``frames`` is T, 1 for stills.
+    pixels; ``identities`` (T·B,); ``frames`` is T, 1 for stills; ``weights`` (T·B, L) says
+    how much each landmark counts, None is 1 each.
     """
 
     images: Tensor
@@ -43,6 +45,7 @@ class Batch:
     starts: Tensor
     identities: Tensor
     frames: int = 1
+    weights: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
@@ -52,7 +55,13 @@ class Batch:
             self.starts.to(device),
             self.identities.to(device),
             self.frames,
+            None if self.weights is None else self.weights.to(device),
         )
+
+    def landmark_weights(self) -> Tensor:
+        """(T·B, L) float32: how much each landmark counts, 0 where it isn't labelled."""
+        labelled = self.landmarks.isfinite().all(dim=-1)
+        return labelled.float() if self.weights is None else labelled * self.weights
 
 
 def normalised(crops: Tensor) -> Tensor:
@@ -88,7 +97,13 @@ def still_batch(
     tracked = (torch.rand(n, generator=rng) < config.tracked_starts) & ~off
     starts = torch.where(tracked[:, None, None], perturb(landmarks, rng), mean_start)
     identities = torch.from_numpy(faces.identities[chosen])
-    return Batch(normalised(crops), landmarks, starts, identities.masked_fill(off, -1))
+    weights = None
+    if faces.weights is not None:
+        weights = placed_weights(torch.from_numpy(faces.weights[chosen]), placement, scheme)
+        weights[off] = 1.0
+    return Batch(
+        normalised(crops), landmarks, starts, identities.masked_fill(off, -1), weights=weights
+    )
 
 
 def clip_batch(clips: ClipBatch, mean_start: Tensor, rng: torch.Generator) -> Batch:
@@ -108,6 +123,7 @@ def clip_batch(clips: ClipBatch, mean_start: Tensor, rng: torch.Generator) -> Ba
         starts.flatten(0, 1),
         clips.identities.repeat(frames),
         frames,
+        None if clips.weights is None else clips.weights.flatten(0, 1),
     )
 
 
@@ -169,11 +185,11 @@ def _map_loss(
 ) -> Tensor:
     side = squares[min(k, len(squares) - 1)]
     target = draw_squares(batch.landmarks, side, batch.images.shape[-1])
-    loss = response_loss(out.maps, target, config.background_weight)
+    loss = response_loss(out.maps, target, config.background_weight, batch.weights)
     parts["response"] = parts.get("response", 0.0) + float(loss.detach())
     if config.expectation_weight:
-        mask = batch.landmarks.isfinite().all(dim=-1)
-        distance = smooth_distance(expected_positions(out.maps)[0], batch.landmarks, mask)
+        positions = expected_positions(out.maps)[0]
+        distance = smooth_distance(positions, batch.landmarks, batch.landmark_weights())
         parts["distance"] = float(distance.detach())
         loss = loss + config.expectation_weight * distance
     return loss
@@ -194,12 +210,12 @@ def _head_loss(
             out.logits, out.maps[part], out.c_id, out.conv2_2[part], out.conv4_3[part], out.state
         )
         truth = batch.landmarks[part]
-        mask = truth.isfinite().all(dim=-1)
+        weight = batch.landmark_weights()[part]
         predicted = model.regress(halved)
         if config.expectation_weight:
-            regression = smooth_distance(predicted, truth, mask)
+            regression = smooth_distance(predicted, truth, weight)
         else:
-            regression = euclidean_loss(predicted, truth, mask, CROP_SIZE)
+            regression = euclidean_loss(predicted, truth, weight, CROP_SIZE)
         parts["regression"] = float(regression.detach())
         loss = loss + config.regression_weight * regression
     if identity_weight and model.identity is not None:

@@ -123,6 +123,11 @@ def place(
     return crops, torch.where(placement.flip[:, None, None], mirrored, moved)
 
 
+def placed_weights(weights: Tensor, placement: Placement, scheme: LandmarkScheme) -> Tensor:
+    """(B, L) weights of landmarks in the order that :func:`place` gives these."""
+    return torch.where(placement.flip[:, None], weights[:, list(scheme.flip)], weights)
+
+
 def degrade(crops: Tensor, rng: torch.Generator, amount: float = 1.0) -> Tensor:
     """Light, colour, sharpness, noise and occluders, each on some of the crops.
 

@@ -26,15 +26,39 @@ class ClipBatch:
     crops : (T, B, 3, 128, 128) float32, 0 … 255
     landmarks : (T, B, L, 2) float32, xy in crop pixels
     identities : (B,) int64, -1 where the person is unknown
+    weights : (T, B, L) float32, how much each landmark counts; None is 1 each
     """
 
     crops: Tensor
     landmarks: Tensor
     identities: Tensor
+    weights: Tensor | None = None
 
     def reversed(self) -> ClipBatch:
         """The same clips played backward."""
-        return ClipBatch(self.crops.flip(0), self.landmarks.flip(0), self.identities)
+        return ClipBatch(
+            self.crops.flip(0),
+            self.landmarks.flip(0),
+            self.identities,
+            None if self.weights is None else self.weights.flip(0),
+        )
+
+
+def beside(first: ClipBatch, second: ClipBatch) -> ClipBatch:
+    """Two batches of clips as one; clips without weights count fully."""
+    weights = None
+    if first.weights is not None or second.weights is not None:
+        full = (
+            torch.ones(b.landmarks.shape[:3]) if b.weights is None else b.weights
+            for b in (first, second)
+        )
+        weights = torch.cat(list(full), dim=1)
+    return ClipBatch(
+        torch.cat([first.crops, second.crops], dim=1),
+        torch.cat([first.landmarks, second.landmarks], dim=1),
+        torch.cat([first.identities, second.identities]),
+        weights,
+    )
 
 
 class ClipSource(Protocol):

@@ -31,6 +31,7 @@ class FaceSet:
     groups : N names; faces of one group never share a batch
     people : names of the persons
     order : indices of the faces of one epoch; one given twice counts twice
+    weights : (N, L) float32, how much each landmark counts in the losses; None is 1 each
     """
 
     patches: np.ndarray
@@ -39,6 +40,7 @@ class FaceSet:
     groups: list[str]
     people: list[str]
     order: np.ndarray
+    weights: np.ndarray | None = None
 
     def mean_shape(self) -> np.ndarray:
         """(L, 2) float32: the mean landmarks in units of the crop's side.

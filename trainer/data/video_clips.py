@@ -8,16 +8,68 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from trainer.data.augment import paper_placement, place, seeded
+from trainer.data.augment import paper_placement, place, placed_weights, seeded
 from trainer.data.clips import ClipBatch
 from trainer.data.faces import PATCH_SIZE, patch_transform
 from trainer.data.video_sets import AnnotatedVideo, VideoSetError, find_annotated_videos
 from trainer.geometry import CropTransform, FaceBox
-from trainer.scheme import scheme_for
+from trainer.scheme import LandmarkScheme, scheme_for
 
 
-class VideoClips:
+class CutClips:
     """Clips of real video; the crop stands still while the face moves in it.
+
+    Attributes
+    ----------
+    patches : (C, T, 192, 192, 3) uint8
+    landmarks : (C, T, L, 2) float32, xy in patch pixels, NaN where not labelled
+    identity_of : C names; clips of one never share a batch
+    identities : C numbers for f_CLS, -1 where the person is unknown
+    weights : (C, T, L) float32, how much each landmark counts; None is 1 each
+    scheme : of the landmarks
+    """
+
+    patches: np.ndarray
+    landmarks: np.ndarray
+    identity_of: list[str]
+    identities: list[int]
+    weights: np.ndarray | None = None
+    scheme: LandmarkScheme
+
+    def draw(self, size: int, seed: int, number: int) -> ClipBatch:
+        """See :class:`trainer.data.clips.ClipSource`."""
+        rng = np.random.default_rng((seed, number))
+        chosen: list[int] = []
+        for index in rng.permutation(len(self.landmarks)):
+            if self.identity_of[index] not in {self.identity_of[other] for other in chosen}:
+                chosen.append(int(index))
+            if len(chosen) == size:
+                break
+        placement = paper_placement(seeded(seed, number), len(chosen))
+        crops, points, weights = [], [], []
+        for t in range(self.landmarks.shape[1]):
+            crop, moved = place(
+                torch.from_numpy(self.patches[chosen, t]),
+                torch.from_numpy(self.landmarks[chosen, t]),
+                placement,
+                self.scheme,
+            )
+            crops.append(crop)
+            points.append(moved)
+            if self.weights is not None:
+                these = torch.from_numpy(self.weights[chosen, t])
+                weights.append(placed_weights(these, placement, self.scheme))
+        identities = torch.tensor([self.identities[index] for index in chosen])
+        return ClipBatch(
+            torch.stack(crops),
+            torch.stack(points),
+            identities,
+            torch.stack(weights) if weights else None,
+        )
+
+
+class VideoClips(CutClips):
+    """Clips of annotated videos.
 
     Parameters
     ----------
@@ -65,7 +117,7 @@ class VideoClips:
         cache.parent.mkdir(parents=True, exist_ok=True)
         self.patches = np.lib.format.open_memmap(cache, "w+", np.uint8, shape)
         self.landmarks = np.empty((self.n_clips, frames, n_landmarks, 2), np.float32)
-        self.identity_of: list[str] = []
+        self.identity_of = []
         for done, (video, starts) in enumerate(chosen, 1):
             if starts:
                 self._cut(video, starts, frames, n_landmarks)
@@ -76,36 +128,13 @@ class VideoClips:
         self.people = list(number)
         self.identities = [number[name] for name in self.identity_of]
 
-    def draw(self, size: int, seed: int, number: int) -> ClipBatch:
-        """See :class:`trainer.data.clips.ClipSource`."""
-        rng = np.random.default_rng((seed, number))
-        chosen: list[int] = []
-        for index in rng.permutation(self.n_clips):
-            if self.identity_of[index] not in {self.identity_of[other] for other in chosen}:
-                chosen.append(int(index))
-            if len(chosen) == size:
-                break
-        placement = paper_placement(seeded(seed, number), len(chosen))
-        crops, points = [], []
-        for t in range(self.landmarks.shape[1]):
-            crop, moved = place(
-                torch.from_numpy(self.patches[chosen, t]),
-                torch.from_numpy(self.landmarks[chosen, t]),
-                placement,
-                self.scheme,
-            )
-            crops.append(crop)
-            points.append(moved)
-        identities = torch.tensor([self.identities[index] for index in chosen])
-        return ClipBatch(torch.stack(crops), torch.stack(points), identities)
-
     def _cut(self, video: AnnotatedVideo, starts: list[int], frames: int, n_landmarks: int) -> None:
         first_row = len(self.identity_of)
         wanted: dict[int, list[tuple[int, int]]] = {}
         crops = []
         for row, start in enumerate(starts, first_row):
             truth = np.stack([video.landmarks(start + t, n_landmarks) for t in range(frames)])
-            crops.append(_still_crop(truth))
+            crops.append(still_crop(truth))
             self.landmarks[row] = crops[-1].apply(truth)
             for t in range(frames):
                 wanted.setdefault(start + t, []).append((row, t))
@@ -118,8 +147,11 @@ def _chosen(runs: list[int], count: int, rng: np.random.Generator) -> list[int]:
     return sorted(int(n) for n in rng.permutation(runs)[:count])
 
 
-def _still_crop(landmarks: np.ndarray) -> CropTransform:
-    """One patch for a whole clip: around the mean of its frames' boxes."""
+def still_crop(landmarks: np.ndarray) -> CropTransform:
+    """One patch for a whole clip: around the mean of its frames' boxes.
+
+    ``landmarks`` is (T, L, 2) xy in the frames' pixels, each frame with a finite one.
+    """
     boxes = [FaceBox.around(points) for points in landmarks]
     mean = FaceBox(*(float(np.mean([getattr(b, n) for b in boxes])) for n in
                      ("x", "y", "width", "height")))  # fmt: skip

@@ -71,6 +71,9 @@ def joined(first: FaceSet, second: FaceSet) -> FaceSet:
     known = second.identities >= 0
     moved = np.full_like(second.identities, -1)
     moved[known] = [number_of[second.people[i]] for i in second.identities[known]]
+    weights = None
+    if first.weights is not None or second.weights is not None:
+        weights = np.concatenate([_weights(first), _weights(second)])
     return replace(
         first,
         patches=np.concatenate([first.patches, second.patches]),
@@ -79,4 +82,11 @@ def joined(first: FaceSet, second: FaceSet) -> FaceSet:
         groups=[*first.groups, *second.groups],
         people=people,
         order=np.concatenate([first.order, second.order + len(first.patches)]),
+        weights=weights,
     )
+
+
+def _weights(faces: FaceSet) -> np.ndarray:
+    if faces.weights is not None:
+        return faces.weights
+    return np.ones(faces.landmarks.shape[:2], np.float32)

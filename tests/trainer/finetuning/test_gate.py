@@ -1,0 +1,43 @@
+import numpy as np
+
+from trainer.finetuning.gate import Errors, compare, judge
+
+
+def errors(values):
+    return Errors(np.array(values, float), np.zeros(len(values)))
+
+
+def compared(old, change, spread=0.0, n=40):
+    rng = np.random.default_rng(0)
+    before = np.full(n, float(old)) + rng.normal(0, 1, n)
+    return compare(errors(before), errors(before + change + rng.normal(0, spread, n)))
+
+
+def test_better_here_and_as_good_elsewhere_is_offered():
+    verdict = judge(compared(5, -1), compared(4, 0.0, spread=0.5))
+    assert verdict.accepted
+    assert "the error fell" in verdict.reason
+
+
+def test_worse_on_the_held_out_frames_is_refused():
+    verdict = judge(compared(5, 0.1), compared(4, -1))
+    assert not verdict.accepted
+    assert "didn't fall" in verdict.reason
+    assert "before" in verdict.reason
+
+
+def test_no_change_is_refused():
+    assert not judge(compared(5, 0), compared(4, 0)).accepted
+
+
+def test_worse_elsewhere_beyond_noise_is_refused_with_both_numbers():
+    verdict = judge(compared(5, -1), compared(4, 0.3, spread=0.2))
+    assert not verdict.accepted
+    assert "rose beyond noise (3.94 % before" in verdict.reason
+    assert "held-out frames (4.94 % before" in verdict.reason
+
+
+def test_a_rise_within_noise_elsewhere_is_no_reason_to_refuse():
+    rise = compared(4, 0.02, spread=1.0)
+    assert rise.low < 0 < rise.high
+    assert judge(compared(5, -1), rise).accepted

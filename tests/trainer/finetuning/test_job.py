@@ -1,0 +1,243 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from pushed_fixtures import landmarks_at, picture, tiny_recipe, write_set
+
+from trainer.alignment import SequentialAligner
+from trainer.checkpoint import load_model, load_tensors, save_model
+from trainer.finetuning import job, run
+from trainer.finetuning.control import Cancelled
+from trainer.finetuning.device_lock import DeviceBusyError, device_lock
+from trainer.finetuning.gate import Errors
+from trainer.finetuning.material import FinetuneError
+from trainer.geometry import FaceBox
+from trainer.models.confidence import EVIDENCE, Confidence
+
+
+@pytest.fixture
+def better(monkeypatch):
+    """Each measurement finds a smaller error than the one before."""
+    error = iter(np.linspace(50, 10, 400))
+
+    def measured(model, faces, precision, *, mirrored=None):
+        return Errors(np.full(4, next(error)), np.full(4, 0.5))
+
+    for module in (run, job):
+        monkeypatch.setattr(module, "measure", measured)
+
+
+@pytest.fixture
+def worse(monkeypatch):
+    """Each measurement finds a larger error than the one before."""
+    error = iter(np.linspace(10, 50, 400))
+
+    def measured(model, faces, precision, *, mirrored=None):
+        return Errors(np.full(4, next(error)), np.full(4, 0.5))
+
+    for module in (run, job):
+        monkeypatch.setattr(module, "measure", measured)
+
+
+def same(first, second):
+    a, b = (load_tensors(path / "model.safetensors")[0] for path in (first, second))
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+@pytest.mark.usefixtures("better")
+def test_all_three_stages_end_in_a_model_that_says_how_it_came_to_be(tune, tmp_path, base):
+    report, events = tune()
+    assert report["accepted"]
+    assert [row["updates"] for row in report["stages"]] == [4, 4, 4]
+    loaded = load_model(tmp_path / "out" / "model.safetensors")
+    told = loaded.info["finetuned"]
+    assert told["parent"]["fingerprint"] == job.fingerprint(load_model(base).model)
+    assert told["set"]["corrected"] == 12
+    assert told["gate"]["held_out"]["change"] < 0
+    assert told["stages"][1]["learning_rate"] == 1e-3
+    assert told["date"]
+    assert loaded.info["people"] == ["Cy", "Di", "Ada", "Bo"]
+    assert loaded.model.config.n_identities == 4
+    assert json.loads((tmp_path / "out" / "report.json").read_text()) == report
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "model.safetensors",
+        "report.json",
+    ]
+    names = [values["event"] for values in events]
+    assert (names[0], names[-2], names[-1]) == ("start", "gate", "done")
+    assert [e["stage"] for e in events.named("stage")] == [1, 2, 3]
+    step = events.named("step")[0]
+    assert {"stage", "epoch", "step", "steps", "loss", "error_before", "seconds_left"} <= set(step)
+    assert events.named("eval")[0]["error_now"] < events.named("eval")[0]["error_before"]
+
+
+@pytest.mark.usefixtures("better")
+def test_the_model_aligns_a_video(tune, tmp_path):
+    tune()
+    aligner = SequentialAligner(load_model(tmp_path / "out" / "model.safetensors"), device="cpu")
+    (face,) = job_network(aligner).start(picture(3), [FaceBox.around(landmarks_at(3))])
+    assert face.landmarks.shape == (7, 2)
+    assert np.isfinite(face.landmarks).all()
+
+
+def job_network(aligner):
+    from trainer.tracker import FaceNetwork
+
+    return FaceNetwork(aligner.runner, aligner.scheme)
+
+
+@pytest.mark.usefixtures("better")
+def test_the_parents_confidence_is_kept_with_a_note(tune, tmp_path, base):
+    loaded = load_model(base)
+    loaded.model.confidence = Confidence(np.ones(len(EVIDENCE)), np.zeros(7))
+    save_model(base, loaded.model, {**loaded.info, "calibration": {"sets": ["a"]}})
+    tune()
+    tuned = load_model(tmp_path / "out" / "model.safetensors")
+    assert torch.equal(tuned.model.confidence.slopes, torch.ones(len(EVIDENCE)))
+    assert "parent" in tuned.info["calibration"]["finetuned"]
+
+
+@pytest.mark.usefixtures("worse")
+def test_a_worse_model_is_not_offered_and_both_numbers_are_said(tune, tmp_path):
+    report, events = tune()
+    assert not report["accepted"]
+    assert report["message"].startswith("kept the old one")
+    assert not (tmp_path / "out" / "model.safetensors").exists()
+    assert (tmp_path / "out" / "report.json").is_file()
+    gate = events.named("gate")[0]
+    assert {"error_before", "error_now", "replay_before", "replay_now"} <= set(gate)
+    assert events[-1]["model"] is None
+
+
+@pytest.mark.usefixtures("worse")
+def test_a_stage_that_gains_nothing_ends_early(tune):
+    recipe = tiny_recipe(updates=(90.0, 0.0), patience=2)
+    report, events = tune(recipe=recipe)
+    assert report["stages"][0]["planned"] == 30
+    assert report["stages"][0]["updates"] == 4
+    assert any("ends early" in e.get("message", "") for e in events.named("eval"))
+
+
+@pytest.mark.usefixtures("better")
+def test_a_skipped_stage_is_told_with_its_reason(tune, tmp_path):
+    pushed = write_set(tmp_path / "unnamed", (None,), clips=False)
+    report, events = tune(pushed=pushed)
+    assert [(e["stage"], bool(e["message"])) for e in events.named("skipped")] == [
+        (2, True),
+        (3, True),
+    ]
+    assert "skipped" in report["stages"][1]
+    assert report["stages"][0]["updates"] == 12
+
+
+@pytest.mark.usefixtures("better")
+@pytest.mark.parametrize("dies_at", [2, 6, 9])
+def test_a_killed_run_ends_like_an_unbroken_one(tune, tmp_path, monkeypatch, dies_at):
+    tune("unbroken")
+    update, calls = run.FineTuning._update, iter(range(100))
+
+    def dies(self, stage, step, rate, memory):
+        if rate and next(calls) == dies_at:
+            raise MemoryError
+        return update(self, stage, step, rate, memory)
+
+    monkeypatch.setattr(run.FineTuning, "_update", dies)
+    with pytest.raises(MemoryError):
+        tune("broken")
+    assert (tmp_path / "broken" / "state.safetensors").is_file()
+    report, events = tune("broken")
+    assert events[0]["resumed"]
+    assert report["accepted"]
+    assert same(tmp_path / "unbroken", tmp_path / "broken")
+
+
+@pytest.mark.usefixtures("better")
+def test_a_finished_run_says_so_and_is_left_alone(tune, tmp_path):
+    first, _ = tune()
+    before = (tmp_path / "out" / "model.safetensors").read_bytes()
+    second, events = tune()
+    assert second == first
+    assert [e["event"] for e in events] == ["done"]
+    assert "finished already" in events[0]["message"]
+    assert (tmp_path / "out" / "model.safetensors").read_bytes() == before
+
+
+@pytest.mark.usefixtures("better")
+def test_a_folder_with_something_else_in_it_is_refused(tune, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "holiday.jpg").touch()
+    with pytest.raises(FinetuneError, match=r"holiday\.jpg"):
+        tune()
+    tune("other")
+    with pytest.raises(FinetuneError, match="another set, model or settings"):
+        tune("other", seed=1)
+
+
+@pytest.mark.usefixtures("better")
+def test_stop_keeps_the_best_so_far_and_goes_through_the_gate(tune, tmp_path):
+    asked = iter(range(100))
+    report, events = tune(should_stop=lambda: next(asked) >= 2)
+    assert len(events.named("step")) == 2
+    assert report["accepted"]
+    assert (tmp_path / "out" / "model.safetensors").is_file()
+    assert report["stages"][2]["updates"] == 0
+
+
+@pytest.mark.usefixtures("better")
+@pytest.mark.parametrize("existed", [False, True])
+def test_cancel_leaves_nothing_behind(tune, tmp_path, existed):
+    out = tmp_path / "out"
+    if existed:
+        out.mkdir()
+
+    def emit(event, **values):
+        if event == "step" and values["step"] == 2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        tune(emit=emit)
+    assert out.exists() == existed
+    assert not existed or not list(out.iterdir())
+    assert not list((tmp_path / "locks").glob("*.json"))
+
+
+@pytest.mark.usefixtures("better")
+def test_time_that_is_up_ends_the_run_with_its_best(tune):
+    recipe = tiny_recipe(updates=(3000.0, 0.0))
+    report, _ = tune(recipe=recipe, minutes=0.12)
+    assert report["accepted"]
+    assert all(row["planned"] < 1000 for row in report["stages"] if "planned" in row)
+    assert report["seconds"] < 60
+
+
+@pytest.mark.usefixtures("better")
+def test_one_training_at_a_time_on_one_device(tune, tmp_path):
+    device = torch.device("cpu")
+    with (
+        device_lock(device, "tests", tmp_path / "locks"),
+        pytest.raises(DeviceBusyError, match=r"process \d+ \(tests, since"),
+    ):
+        tune()
+    assert not (tmp_path / "out").exists()
+    tune()
+    with (
+        device_lock(torch.device("cuda:1"), "a", tmp_path / "locks"),
+        device_lock(torch.device("cuda:0"), "b", tmp_path / "locks"),
+    ):
+        pass
+
+
+def test_learning_lowers_the_error_on_frames_held_out(tune, tmp_path):
+    pushed = write_set(tmp_path / "plain", ("Ada",), clips=False)
+    recipe = tiny_recipe(updates=(80.0, 0.0), patience=100, evaluate_every=10)
+    report, _ = tune(pushed=pushed, recipe=recipe)
+    figures = report["stages"][0]
+    assert figures["error_after"] < figures["error_before"]
+
+
+@pytest.mark.usefixtures("better")
+def test_it_goes_on_from_its_own_model(tune, tmp_path):
+    tune("first")
+    report, _ = tune("second", base=tmp_path / "first" / "model.safetensors")
+    assert report["people"] == {"known": 4, "new": []}
