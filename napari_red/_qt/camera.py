@@ -16,7 +16,7 @@ def follow_face(viewer: ViewerModel, points: np.ndarray, *, near: bool) -> None:
     if not len(points):
         return
     camera = viewer.scene.camera
-    centre = tuple(float(value) for value in camera.center[-2:])
+    centre = float(camera.center[-2]), float(camera.center[-1])
     (y, x), zoom = follow(points, canvas_size(viewer), centre, float(camera.zoom), near=near)
     camera.center = (*camera.center[:-2], y, x)
     camera.zoom = zoom

@@ -104,7 +104,7 @@ class LandmarksLayer(Points):
                 "part": scheme_for(n_landmarks).group_of() * n_faces,
                 "label": [""] * count,
             }
-            self.text.visible = False
+            self._manage_text(False)
             self.shown = np.zeros(count, bool)
         self.refresh()
 
@@ -144,7 +144,10 @@ class LandmarksLayer(Points):
                 "anchor": "upper_left",
                 "translation": [0, 2],
             }
-        self.text.visible = labels != "none"
+        self._manage_text(labels != "none")
+
+    def _manage_text(self, visible: bool) -> None:
+        self.text.visible = visible  # type: ignore[attr-defined]
 
     @contextmanager
     def _silently(self) -> Iterator[None]:
@@ -188,7 +191,7 @@ class LandmarksLayer(Points):
         """Take up a tool; the face tool has a frame round this face."""
         self.tool, self.face = tool, face
         if tool == "face":
-            self.selected_data = set()
+            self.selected_data.clear()
         self._set_highlight(force=True)
 
     def may_change(self) -> bool:

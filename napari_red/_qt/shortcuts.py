@@ -1,8 +1,9 @@
 """Every key, in one table: the bindings, the help window and docs/shortcuts.md come from it.
 
-All keys are bound to the viewer and free in napari, whatever layer is active, but for
-Alt+Up and Alt+Down, with and without Shift: they do what napari does with them as long as
-no landmark is selected.
+All keys are bound to the viewer and free in napari, whatever layer is active, with two
+exceptions. Alt+Up and Alt+Down, with and without Shift, do what napari does with them as
+long as no landmark is selected. Ctrl+Z and Ctrl+Shift+Z undo in a Labels layer while one is
+active; what a layer binds goes first.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Shortcut:
     action : "actions.NAME", "options.NAME" or "view.NAME": a method of the view's;
         empty where nothing is bound, because napari does it or it is the mouse
     arguments : for the method
+    each : arguments for each of the keys, where they differ
     """
 
     part: str
@@ -39,6 +41,11 @@ class Shortcut:
     when: str = ANYWHERE
     action: str = ""
     arguments: tuple = ()
+    each: tuple[tuple, ...] = ()
+
+    def arguments_of(self, key: str) -> tuple:
+        """What the method is called with for this key."""
+        return self.each[self.keys.index(key)] if self.each else self.arguments
 
 
 _C, _R, _F, _V = "Correcting", "Reviewing", "Faces", "View"
@@ -48,15 +55,21 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut(_C, ("double click",), "Select the facial part; with Shift that one too"),
     Shortcut(_C, ("drag from an empty place",), "Select what is inside; with Shift too"),
     Shortcut(_C, ("Alt+drag",), "Move the whole face", "the mouse is on a face"),
-    Shortcut(_C, ("Alt+Up",), "Move 1 pixel up", SELECTED, "actions.nudge", (-1, 0)),
-    Shortcut(_C, ("Alt+Down",), "Move 1 pixel down", SELECTED, "actions.nudge", (1, 0)),
-    Shortcut(_C, ("Alt+Left",), "Move 1 pixel left", SELECTED, "actions.nudge", (0, -1)),
-    Shortcut(_C, ("Alt+Right",), "Move 1 pixel right", SELECTED, "actions.nudge", (0, 1)),
-    Shortcut(_C, ("Shift+Alt+Up",), "Move 0.1 pixels up", SELECTED, "actions.nudge", (-0.1, 0)),
-    Shortcut(_C, ("Shift+Alt+Down",), "Move 0.1 pixels down", SELECTED, "actions.nudge", (0.1, 0)),
-    Shortcut(_C, ("Shift+Alt+Left",), "Move 0.1 pixels left", SELECTED, "actions.nudge", (0, -0.1)),
     Shortcut(
-        _C, ("Shift+Alt+Right",), "Move 0.1 pixels right", SELECTED, "actions.nudge", (0, 0.1)
+        _C,
+        ("Alt+Up", "Alt+Down", "Alt+Left", "Alt+Right"),
+        "Move them by a pixel",
+        SELECTED,
+        "actions.nudge",
+        each=((-1, 0), (1, 0), (0, -1), (0, 1)),
+    ),
+    Shortcut(
+        _C,
+        ("Shift+Alt+Up", "Shift+Alt+Down", "Shift+Alt+Left", "Shift+Alt+Right"),
+        "Move them by a tenth of a pixel",
+        SELECTED,
+        "actions.nudge",
+        each=((-0.1, 0), (0.1, 0), (0, -0.1), (0, 0.1)),
     ),
     Shortcut(
         _C,
@@ -160,18 +173,21 @@ SHORTCUTS: tuple[Shortcut, ...] = (
 SHARED = ("Alt+Up", "Alt+Down", "Shift+Alt+Up", "Shift+Alt+Down")
 """Keys that napari has too."""
 
+LABELS_TOO = ("Ctrl+Z", "Ctrl+Shift+Z")
+"""Keys that mean the same in a Labels layer of napari's, about its own labels."""
+
 
 def bound() -> list[Shortcut]:
     """The rows that are bound by us."""
     return [row for row in SHORTCUTS if row.action]
 
 
-def bind(viewer: ViewerModel, run: Callable[[Shortcut], bool]) -> None:
-    """Bind every key. ``run`` does a row's action; False leaves the key to napari."""
+def bind(viewer: ViewerModel, run: Callable[[str, tuple], bool]) -> None:
+    """Bind every key. ``run`` does an action with arguments; False leaves it to napari."""
 
     def binding(row: Shortcut, key: str) -> Callable[[ViewerModel], None]:
         def pressed(pressed_in: ViewerModel) -> None:
-            if not run(row):
+            if not run(row.action, row.arguments_of(key)):
                 _as_napari_does(pressed_in, key)
 
         return pressed
@@ -210,7 +226,8 @@ def as_markdown(rows: Iterable[Shortcut] = SHORTCUTS) -> str:
         "",
         "They work while the picture or the dock has the focus, whichever layer is active. "
         "None of them is one of napari's, but for Alt+Up and Alt+Down, which do what napari "
-        "does with them as long as no landmark is selected. F1 shows this list in the window.",
+        "does with them as long as no landmark is selected, and undo and redo, which belong to "
+        "a Labels layer while one is active. F1 shows this list in the window.",
     ]
     for part, group in _by_part(rows).items():
         lines += ["", f"## {part}", "", "| Key | What it does | When |", "| --- | --- | --- |"]

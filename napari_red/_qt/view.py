@@ -174,11 +174,11 @@ class LandmarkView(QObject):
         self._help.show()
         self._help.raise_()
 
-    def run(self, row: shortcuts.Shortcut) -> bool:
-        """Do what a row of the table of keys says; False if it can't be done now."""
-        owner, name = row.action.split(".")
+    def run(self, action: str, arguments: tuple = ()) -> bool:
+        """Do what the table of keys says; False if it can't be done now."""
+        owner, name = action.split(".")
         target = self if owner == "view" else getattr(self, owner)
-        return getattr(target, name)(*row.arguments) is not False
+        return getattr(target, name)(*arguments) is not False
 
     # -- edits ---------------------------------------------------------------------
 
@@ -205,6 +205,7 @@ class LandmarkView(QObject):
             for face, indices in self._by_face(moved.tolist()).items()
         }
         self._reference = positions.copy()
+        self.points.dragging = False  # the drag has ended: what is stored is shown
         try:
             frame_edits.move(self.session, self.frame, places)
         except RedError as error:

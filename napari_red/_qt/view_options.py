@@ -136,7 +136,7 @@ class ViewOptionsBox(QWidget):
     def __init__(self, options: ViewOptions) -> None:
         super().__init__()
         self.options = options
-        self.follow = QCheckBox("Follow face")
+        self.follow = QCheckBox("Follow")
         self.follow.setToolTip("Keep the face in the middle, at the same size (Shift+Z)")
         self.contours = QCheckBox("Lines")
         self.contours.setToolTip("Lines between the landmarks (Shift+C)")
@@ -148,8 +148,8 @@ class ViewOptionsBox(QWidget):
         self.labels.setToolTip("What stands beside each point (Shift+M)")
         self.colour_by = _choice(COLOURING_WORDS)
         self.colour_by.setToolTip("What the colours mean (Shift+K)")
-        self.size = _slider(0, len(SIZES) - 1)
-        self.size.setToolTip("Size of the points (, and .)")
+        self.points = _slider(0, len(SIZES) - 1)
+        self.points.setToolTip("Size of the points (, and .)")
         self.brightness, self.contrast = _slider(-MOST, MOST), _slider(-MOST, MOST)
         self.brightness.setToolTip("Brightness of the picture (Page Up, Page Down)")
         self.contrast.setToolTip("Contrast of the picture (Home: as it is)")
@@ -170,19 +170,20 @@ class ViewOptionsBox(QWidget):
         for box in (self.follow, self.contours, self.not_visible):
             ticks.addWidget(box)
         ticks.addStretch()
+        ticks.setSpacing(4)
         choices = QHBoxLayout()
         for choice in (self.group, self.labels):
             choices.addWidget(choice, stretch=1)
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Show", choices)
         form.addRow("Colour", self.colour_by)
-        form.addRow("Points", self.size)
+        form.addRow("Points", self.points)
         form.addRow("Brightness", self.brightness)
         form.addRow("Contrast", self.contrast)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(ticks)
+        layout.addLayout(choices)
         layout.addLayout(form)
         layout.addWidget(self.legend)
 
@@ -196,7 +197,7 @@ class ViewOptionsBox(QWidget):
             choice.activated.connect(
                 lambda _, name=name, choice=choice: options.set_look(**{name: choice.currentData()})
             )
-        self.size.valueChanged.connect(lambda i: options.set_look(size=SIZES[i]))
+        self.points.valueChanged.connect(lambda i: options.set_look(size=SIZES[i]))
         self.brightness.valueChanged.connect(lambda value: options.set_picture(brightness=value))
         self.contrast.valueChanged.connect(lambda value: options.set_picture(contrast=value))
         options.look_changed.connect(self._follow_options)
@@ -212,7 +213,7 @@ class ViewOptionsBox(QWidget):
         for name in ("group", "labels", "colour_by"):
             choice: QComboBox = getattr(self, name)
             choice.setCurrentIndex(choice.findData(getattr(look, name)))
-        self.size.setValue(SIZES.index(look.size) if look.size in SIZES else 2)
+        self.points.setValue(SIZES.index(look.size) if look.size in SIZES else 2)
         self.brightness.setValue(self.options.brightness)
         self.contrast.setValue(self.options.contrast)
 

@@ -75,9 +75,9 @@ class FaceFrame:
         a, b, c, d = self.corners
         middle = np.array([self.low[0], self.knob[1]])
         parts = [a + square, [a], [middle], [self.knob], self.knob + square, [self.knob]]
-        parts += [[middle], [b]]
+        parts += [[middle]]
         for corner in (b, c, d):
-            parts += [corner + square, [corner]]
+            parts += [[corner], corner + square, [corner]]
         return np.concatenate([*parts, [a]])
 
 
@@ -106,9 +106,9 @@ def dragged(
     else:
         corner = int(np.abs(frame.corners - start).max(axis=1).argmin())
         fixed = frame.corners[(corner + 2) % 4]
-        before = np.linalg.norm(np.asarray(start, float) - fixed)
-        after = np.linalg.norm(np.asarray(now, float) - fixed)
-        factor = float(np.clip(after / max(before, 1e-6), 0.1, 10))
+        before = float(np.linalg.norm(np.asarray(start, float) - fixed))
+        after = float(np.linalg.norm(np.asarray(now, float) - fixed))
+        factor = min(max(after / max(before, 1e-6), 0.1), 10.0)
         placed = transform(landmarks, scale=factor, about=_xy(fixed))
     return to_napari(placed[None])[0]
 

@@ -1,0 +1,95 @@
+"""The table of keys: no clash with napari's, and the docs in step with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Layer, Points, Shapes, Surface, Tracks, Vectors
+from napari.settings import get_settings
+from napari.utils.key_bindings import coerce_keybinding
+from qtpy.QtGui import QAction, QShortcut
+
+from napari_red._qt import shortcuts
+from napari_red._qt.actions import Actions
+from napari_red._qt.contours_layer import ContoursLayer
+from napari_red._qt.landmarks_layer import LandmarksLayer
+from napari_red._qt.video_layer import VideoLayer
+from napari_red._qt.view import LandmarkView
+from napari_red._qt.view_options import ViewOptions
+
+DOC = Path(__file__).parents[3] / "docs" / "shortcuts.md"
+
+LAYERS = (Image, Labels, Layer, Points, Shapes, Surface, Tracks, Vectors)
+OUR_LAYERS = (ContoursLayer, LandmarksLayer, VideoLayer)
+
+
+def ours() -> set[str]:
+    return {str(coerce_keybinding(key)) for row in shortcuts.bound() for key in row.keys}
+
+
+def napari_keys() -> set[str]:
+    """Every key of napari's settings, whatever layer and mode it is for, and every one
+    that is bound to the viewer's or a layer's class without being in the settings."""
+    keys = {str(key) for found in get_settings().shortcuts.shortcuts.values() for key in found}
+    for cls in (ViewerModel, *LAYERS, *OUR_LAYERS):
+        for base in cls.__mro__:
+            keys |= {str(key) for key in getattr(base, "class_keymap", {})}
+    return {str(coerce_keybinding(key)) for key in keys}
+
+
+def test_no_key_is_bound_twice():
+    keys = [str(coerce_keybinding(k)) for row in shortcuts.bound() for k in row.keys]
+    assert len(keys) == len(set(keys))
+
+
+def test_no_other_key_of_ours_is_naparis_in_any_layer_and_mode():
+    shared = (*shortcuts.SHARED, *shortcuts.LABELS_TOO)
+    shared = {str(coerce_keybinding(key)) for key in shared}
+    assert ours() & napari_keys() == shared
+
+
+@pytest.mark.window
+def test_no_key_of_ours_is_one_of_the_menus_or_the_windows(open_viewer):
+    from napari._app_model import get_app_model
+
+    window = open_viewer().window._qt_window
+    keys = {str(rule.keybinding) for rule in get_app_model().keybindings}
+    for action in window.findChildren(QAction):
+        keys |= {key.toString() for key in action.shortcuts()}
+    keys |= {shortcut.key().toString() for shortcut in window.findChildren(QShortcut)}
+    assert "Ctrl+W" in keys
+    assert not ours() & keys
+
+
+def test_every_row_names_a_method():
+    owners = {"actions": Actions, "options": ViewOptions, "view": LandmarkView}
+    for row in shortcuts.bound():
+        owner, name = row.action.split(".")
+        assert callable(getattr(owners[owner], name)), row.action
+        assert not row.each or len(row.each) == len(row.keys)
+
+
+def test_shared_keys_stay_naparis_as_long_as_nothing_is_selected():
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((2, 3, 4, 5)))
+    view = LandmarkView(viewer)
+    before = viewer.dims.last_used
+    key = coerce_keybinding("Alt+Up")
+    viewer.keymap[key](viewer)
+    assert viewer.dims.last_used != before
+    view.close()
+    assert not {str(key) for key in viewer.keymap} & ours()
+
+
+def test_the_doc_is_made_from_the_table():
+    assert DOC.read_text("utf-8") == shortcuts.as_markdown()
+
+
+def test_the_help_has_every_key():
+    page = shortcuts.as_html()
+    for row in shortcuts.SHORTCUTS:
+        for key in row.keys:
+            assert f"<b>{key}</b>" in page
