@@ -24,5 +24,6 @@ lint: setup          ## ruff and mypy
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 
-bench: setup         ## frames a second of sequential alignment, split by part
+bench: setup         ## frames a second of sequential alignment; a project of a million frames
 	@$(PY) -m trainer benchmark
+	@$(PY) -m napari_red.core.project_benchmark

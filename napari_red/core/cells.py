@@ -97,7 +97,7 @@ def restore(
     kind, a, b = address
     if kind == "prediction":
         current = read(db, address)
-        if current != now and current is not None:
+        if current != now:
             then = _merged(current, now, then, read(db, (kind, a, b - 1)))
     elif kind == "identity" and (read(db, address) != now or _has_namesake(db, a, then)):
         return
@@ -218,13 +218,13 @@ def _has_namesake(db: sqlite3.Connection, identity_id: int, name: bytes | None) 
 
 
 def _merged(
-    current: bytes, now: bytes | None, then: bytes | None, before: bytes | None
+    current: bytes | None, now: bytes | None, then: bytes | None, before: bytes | None
 ) -> bytes | None:
     """``current``, with ``then`` in the frames that are still as in ``now``; ``before`` is
     the chunk before it."""
-    merged = chunk_from(current)
-    assert merged is not None
-    edited, earlier = (chunk_from(v) or Chunk.empty(merged.n_landmarks) for v in (now, then))
+    chunks = [chunk_from(value) for value in (current, now, then)]
+    n_landmarks = next(chunk.n_landmarks for chunk in chunks if chunk is not None)
+    merged, edited, earlier = (chunk or Chunk.empty(n_landmarks) for chunk in chunks)
     untouched = (merged.run == edited.run) & (
         np.nan_to_num(merged.landmarks - edited.landmarks) == 0
     ).all(axis=(1, 2))

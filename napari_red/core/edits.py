@@ -11,7 +11,7 @@ import numpy as np
 from napari_red.core.cells import Address, prediction_value
 from napari_red.core.chunks import CHUNK, Chunk, chunk_of
 from napari_red.core.history import Step
-from napari_red.core.marks import marks_to_bytes
+from napari_red.core.marks import marked_in_all, marks_to_bytes
 from napari_red.core.records import Prediction
 from napari_red.core.session import Session
 from trainer.errors import RedError
@@ -205,17 +205,13 @@ def counts(session: Session) -> Mapping[str, int]:
 
     A frame is accepted when each of its faces is, corrected when any is.
     """
-    accepted = np.zeros(session.n_frames, bool)
-    corrected = np.zeros(session.n_frames, bool)
-    tracks = [session.track(face) for face in range(session.n_faces)]
-    if tracks:
-        accepted = np.logical_and.reduce(
-            [track.accepted.as_array(session.n_frames) for track in tracks]
-        )
-    for track in tracks:
-        corrected[track.corrected] = True
+    with session.lock:
+        tracks = [session.track(face) for face in range(session.n_faces)]
+        corrected = set().union(*(track.corrected for track in tracks))
+        accepted = marked_in_all([track.accepted for track in tracks])
+    both = sum(accepted[frame] for frame in corrected)
     return {
-        "accepted": int(accepted.sum()),
-        "corrected": int(corrected.sum()),
-        "left": int((~(accepted | corrected)).sum()),
+        "accepted": accepted.count,
+        "corrected": len(corrected),
+        "left": session.n_frames - accepted.count - len(corrected) + both,
     }

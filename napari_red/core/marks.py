@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 MARKS = 1024
@@ -47,13 +49,25 @@ class Marks:
 
     def as_array(self, n_frames: int) -> np.ndarray:
         """(T,) bool."""
-        marks = np.zeros(-(-n_frames // MARKS) * MARKS, bool)
-        for number, block in self.blocks.items():
-            part = marks[number * MARKS : (number + 1) * MARKS]
-            part[:] = block[: len(part)]
-        return marks[:n_frames]
+        marks = np.zeros((-(-n_frames // MARKS), MARKS), bool)
+        within = [number for number in self.blocks if number < len(marks)]
+        if within:
+            marks[within] = np.stack([self.blocks[number] for number in within])
+        return marks.reshape(-1)[:n_frames]
 
     @property
     def count(self) -> int:
         """How many frames are marked."""
-        return sum(int(block.sum()) for block in self.blocks.values())
+        blocks = list(self.blocks.values())
+        return int(np.count_nonzero(np.concatenate(blocks))) if blocks else 0
+
+
+def marked_in_all(all_of: Sequence[Marks]) -> Marks:
+    """The frames that are marked in each of some tracks; none where there is no track."""
+    if not all_of:
+        return Marks()
+    numbers = sorted(set.intersection(*(set(marks.blocks) for marks in all_of)))
+    if not numbers:
+        return Marks()
+    stacks = [np.stack([marks.blocks[number] for number in numbers]) for marks in all_of]
+    return Marks(dict(zip(numbers, np.logical_and.reduce(stacks), strict=True)))

@@ -17,7 +17,7 @@ from napari_red.core.records import Prediction
 from napari_red.core.session import Session
 
 N_FRAMES = 1300
-FRAMES = [0, 1, 2, 126, 127, 128, 129, 255, 256, 1022, 1023, 1024, 1025, 1299]
+FRAMES = [0, 1, 3, 127, 128, 130, 1023, 1024, 1299]
 frames = st.sampled_from(FRAMES)
 faces = st.integers(0, 2)
 landmarks = st.integers(0, L - 1)
@@ -41,6 +41,7 @@ class Edits(RuleBasedStateMachine):
         self.naive = Naive()
         self.said = 0
         self.run: tuple[int, list[int]] | None = None
+        self.model_runs([(face, frame, False) for face in range(2) for frame in FRAMES])
 
     def teardown(self):
         if hasattr(self, "session"):
@@ -335,13 +336,35 @@ class Edits(RuleBasedStateMachine):
 
     # -- time --------------------------------------------------------------------------
 
-    @rule()
     def undo(self):
         assert (self.session.undo() is not None) == self.naive.undo()
 
-    @rule()
     def redo(self):
         assert (self.session.redo() is not None) == self.naive.redo()
+
+    @rule(times=st.integers(1, 4))
+    def undo_some(self, times):
+        for _ in range(times):
+            self.undo()
+
+    @rule(times=st.integers(1, 4))
+    def redo_some(self, times):
+        for _ in range(times):
+            self.redo()
+
+    @precondition(lambda self: self.naive.undoable)
+    @rule(times=st.integers(1, 3), after_undo=given, after_redo=given, again=st.booleans())
+    def models_run_between_undo_and_redo(self, times, after_undo, after_redo, again):
+        for given, back in ((after_undo, self.undo), (after_redo, self.redo)):
+            self.model_runs(given)
+            for _ in range(times):
+                back()
+            self.shows_the_same()
+        if again:
+            self.model_runs(after_undo)
+            self.undo_some(times)
+            self.shows_the_same()
+            self.redo_some(times)
 
     @rule()
     def reopen(self):

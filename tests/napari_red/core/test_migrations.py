@@ -89,7 +89,7 @@ def test_a_migration_that_fails_changes_nothing(old, monkeypatch):
         raise ValueError("an edit that nobody foresaw")
 
     monkeypatch.setitem(migrations.MIGRATIONS, 1, fails)
-    with pytest.raises(ProjectError, match="nobody foresaw.*the file is as it was"):
+    with pytest.raises(ProjectError, match=r"nobody foresaw.*the file is as it was"):
         Project(old)
     assert old.read_bytes() == before
     monkeypatch.undo()
