@@ -21,8 +21,10 @@ from napari_red._qt.sections import Sections
 from napari_red._qt.state import StateBar
 from napari_red._qt.strip import ReviewStrip
 from napari_red._qt.videos_control import VideosControl
+from napari_red._qt.view_options import ViewOptionsBox
 from napari_red._qt.workbench import AlignerFactory, Workbench
 from napari_red.core.aligner_process import AlignerProcess
+from napari_red.core.prealign import Settings
 
 WIDTH = 300
 """Least width in pixels."""
@@ -53,7 +55,7 @@ class FaceLandmarksDock(QWidget):
         self.sections = Sections()
         self._put_together()
         work = self.workbench
-        self.videos_control = VideosControl(self.videos, work)
+        self.videos_control = VideosControl(self.videos, work, self.settings)
         self.faces_control = FacesControl(self.faces, work)
         self.review_control = ReviewControl(self.review, self.strip, work)
         self.retrack_control = RetrackControl(self.review, work, self.chosen_model)
@@ -68,6 +70,11 @@ class FaceLandmarksDock(QWidget):
     def chosen_model(self) -> tuple[str, str]:
         """The model and the device that are chosen."""
         return self.state.model.model, self.state.model.device.currentText()
+
+    def settings(self) -> Settings:
+        """What to look for in many videos."""
+        model, device = self.chosen_model()
+        return Settings(model=model, device=device, faces=self.faces.count.value())
 
     def close_workbench(self) -> None:
         """Stop what runs, close the project, take the strip away."""
@@ -92,6 +99,8 @@ class FaceLandmarksDock(QWidget):
             ("Export", self.export, "Annotation files for other programs"),
         ):
             self.sections.add(title, panel, tip)
+        view = ViewOptionsBox(self.workbench.view.options)
+        self.sections.add("View", view, "What is shown on the canvas, and how", opened=False)
         self.setMinimumWidth(WIDTH)
 
     def _join(self) -> None:
@@ -100,8 +109,12 @@ class FaceLandmarksDock(QWidget):
         self.export.wanted.connect(self._export)
         job.cancel.clicked.connect(work.runner.cancel)
         work.runner.progressed.connect(job.show_progress)
-        work.runner.told.connect(job.tell)
-        work.runner.failed.connect(job.warn)
+        for runner in (work.runner, work.batch):
+            runner.told.connect(job.tell)
+            runner.failed.connect(job.warn)
+        self.state.help.clicked.connect(lambda: work.view.show_help())
+        work.view.actions.told.connect(job.tell)
+        work.view.actions.name_wanted.connect(self._ask_name)
         work.videos_changed.connect(self._show_state)
         work.tracks_changed.connect(self._show_state)
         work.changed.connect(self._show_state)
@@ -109,13 +122,12 @@ class FaceLandmarksDock(QWidget):
         self.retrack_control.proposed.connect(
             lambda proposal: self.strip.show_proposed(stretches(proposal))
         )
-        for control in (
-            self.videos_control,
-            self.faces_control,
-            self.review_control,
-            self.retrack_control,
-        ):
+        for control in (self.videos_control, self.faces_control, self.retrack_control):
             control.failed.connect(job.warn)
+
+    def _ask_name(self, face: int) -> None:
+        self.sections.open("Faces")
+        self.faces.ask_name()
 
     def _prealign(self) -> None:
         tasks.prealign_video(self.workbench, *self.chosen_model(), self.faces.count.value())
@@ -145,7 +157,8 @@ class FaceLandmarksDock(QWidget):
         work = self.workbench
         faces = work.session.n_faces if work.session is not None else 0
         ready = has_video and can_write and not work.busy
-        for button in (self.videos.start, self.faces.detect, self.faces.draw):
+        self.videos.start.setEnabled(ready and not work.batch.busy)
+        for button in (self.faces.detect, self.faces.draw):
             button.setEnabled(ready)
         edits = (self.review.accept, self.review.accept_up_to, self.review.show_hidden)
         for button in (*edits, self.review.undo, self.review.redo):

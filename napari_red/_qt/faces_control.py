@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
@@ -45,6 +44,8 @@ class FacesControl(QObject):
             lambda other: self._edit(lambda s, face: track_edits.merge_tracks(s, face, other))
         )
         panel.swap.connect(self._swap)
+        work.view.actions.split_wanted.connect(lambda _: self._split())
+        work.view.actions.swap_wanted.connect(lambda _: self._swap_with_whom())
         for signal in (work.tracks_changed, work.face_changed, work.edited, work.videos_changed):
             signal.connect(self.refresh)
 
@@ -88,9 +89,7 @@ class FacesControl(QObject):
         self.work.choose_face(face)
         points = self.work.view.points
         if points is not None and face < points.n_faces:
-            first = face * points.n_landmarks
-            shown = np.flatnonzero(points.shown[first : first + points.n_landmarks])
-            points.selected_data = {first + int(index) for index in shown}
+            points.selected_data = set(points.of_face(face).tolist())
 
     def _visit(self, face: int) -> None:
         """Go to the first frame in which the face is."""
@@ -115,6 +114,16 @@ class FacesControl(QObject):
     def _swap(self, other: int) -> None:
         frame = self.work.view.frame
         self._edit(lambda session, face: track_edits.swap_tracks(session, face, other, frame))
+
+    def _swap_with_whom(self) -> None:
+        """The key says no other face: there is only one, or the menu asks."""
+        session = self.work.session
+        if session is None or session.n_faces < 2:
+            self.failed.emit("There is no other face in this video to swap with.")
+        elif session.n_faces == 2:
+            self._swap(1 - (self.work.face or 0))
+        else:
+            self.panel.more.showMenu()
 
     def _edit(self, act: Callable[[Session, int], object]) -> object:
         """Do it to the chosen face; what a person is dragging is stored first."""

@@ -38,7 +38,8 @@ class RetrackControl(QObject):
         super().__init__()
         self.panel, self.work, self._model = panel, work, model
         self.proposal: Proposal | None = None
-        panel.retrack.connect(self.start)
+        panel.retrack.connect(work.view.actions.retrack)
+        work.view.actions.retrack_wanted.connect(self.start)
         panel.keep.clicked.connect(self.keep)
         panel.drop.clicked.connect(self.drop)
         work.videos_changed.connect(self._on_videos_changed)
@@ -50,10 +51,7 @@ class RetrackControl(QObject):
         model, device = self._model()
         if session is None or work.busy or not session.n_faces:
             return
-        if work.face is None:
-            self.failed.emit("Choose a face under Faces first: one is followed at a time.")
-            return
-        if session.read_only or not known_model(model):
+        if work.face is None or session.read_only or not known_model(model):
             return
         self.drop()
         work.view.commit()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
 from napari_red._qt.panels.review import ReviewPanel
@@ -13,8 +10,6 @@ from napari_red._qt.workbench import Workbench
 from napari_red.core import edits, review
 from napari_red.core.overview import Overview, overview_of
 from napari_red.core.review import ToReview
-from napari_red.core.session import Session
-from trainer.errors import RedError
 
 STRIP_MS, QUEUE_MS = 60, 600
 """How long edits are waited for before the strip and the queue are made anew."""
@@ -26,11 +21,9 @@ class ReviewControl(QObject):
     Signals
     -------
     overview : Overview of the open video, or None
-    failed : str, an edit that couldn't be made, and what to do
     """
 
     overview = Signal(object)
-    failed = Signal(str)
 
     def __init__(self, panel: ReviewPanel, strip: ReviewStrip, work: Workbench) -> None:
         super().__init__()
@@ -40,11 +33,17 @@ class ReviewControl(QObject):
         panel.went.connect(self.visit)
         panel.next.clicked.connect(self.next)
         panel.previous.clicked.connect(self.previous)
-        panel.accept.clicked.connect(self.accept)
-        panel.accept_up_to.clicked.connect(self.accept_up_to)
-        panel.undo.clicked.connect(work.view.undo)
-        panel.redo.clicked.connect(work.view.redo)
-        panel.show_hidden.clicked.connect(work.view.show_hidden)
+        actions = work.view.actions
+        actions.next_wanted.connect(self.next)
+        actions.previous_wanted.connect(self.previous)
+        for pressed, act in (
+            (panel.accept, actions.accept),
+            (panel.accept_up_to, actions.accept_up_to),
+            (panel.undo, work.view.undo),
+            (panel.redo, work.view.redo),
+            (panel.show_hidden, work.view.show_hidden),
+        ):
+            pressed.clicked.connect(lambda _, act=act: act())
         strip.went.connect(lambda frame: work.viewer.dims.set_current_step(0, frame))
         strip.resized.connect(self.ask_overview)
         work.changed.connect(self._on_changed)
@@ -144,22 +143,3 @@ class ReviewControl(QObject):
             one = self._been[-1]
             self.work.view.commit()
             self.work.go(one.video, one.frame, one.face)
-
-    def accept(self) -> None:
-        """The shown frame is right as it is."""
-        self._edit(lambda session, frame: edits.accept(session, frame))
-
-    def accept_up_to(self) -> None:
-        """Every frame up to the shown one is."""
-        self._edit(lambda session, frame: edits.accept_up_to(session, frame))
-
-    def _edit(self, act: Callable[[Session, int], object]) -> None:
-        session, video = self.work.session, self.work.video
-        if session is None or video is None or not session.n_faces or video.late:
-            return
-        self.work.view.commit()
-        try:
-            act(session, self.work.view.frame)
-        except RedError as error:
-            show_error(str(error))
-            self.failed.emit(str(error))

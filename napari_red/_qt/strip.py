@@ -9,7 +9,7 @@ import numpy as np
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QPoint, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QPainter, QPen
-from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
+from qtpy.QtWidgets import QSizePolicy, QToolTip, QVBoxLayout, QWidget
 
 from napari_red._qt.attach import dims_widget
 from napari_red._qt.strip_picture import HEIGHT, StripColours, strip_picture
@@ -59,7 +59,7 @@ class ReviewStrip(QWidget):
         dims = dims_widget(viewer)
         around = dims.parentWidget() if dims is not None else None
         layout = around.layout() if around is not None else None
-        if dims is None or layout is None or layout.indexOf(dims) < 0:
+        if dims is None or not isinstance(layout, QVBoxLayout) or layout.indexOf(dims) < 0:
             viewer.window.add_dock_widget(self, name="Review", area="bottom")
             return
         layout.insertWidget(layout.indexOf(dims) + 1, self)
@@ -79,9 +79,8 @@ class ReviewStrip(QWidget):
         return self._span()[1]
 
     def show_overview(self, overview: Overview | None) -> None:
-        """Show this video."""
+        """Show this video; the strip keeps its place, so that the canvas never jumps."""
         self.overview = overview
-        self.setVisible(overview is not None)
         self._paint_again()
 
     def show_frame(self, frame: int) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from napari.utils.notifications import show_error
 
 from napari_red._qt.workbench import Workbench
+from napari_red.core.add_videos import Added, add_videos
+from napari_red.core.batch import BatchSummary, VideoState
 from napari_red.core.export import ExportChoice, ExportSummary, export_project
 from napari_red.core.jobs import ProgressCallback, ShouldStop
 from napari_red.core.models import check_model
 from napari_red.core.prealign import PrealignSummary, Settings, prealign
+from napari_red.core.session_pool import PooledBatch
 from trainer.detection import default_detector
 from trainer.errors import RedError
 
@@ -28,9 +32,13 @@ def known_model(model: str) -> bool:
 
 def prealign_video(work: Workbench, model: str, device: str, faces: int) -> None:
     """Pre-annotate the open video; face boxes, if there are any, say which faces."""
-    if work.session is None or work.busy or not known_model(model):
+    if work.busy or not known_model(model):
         return
-    session, boxes = work.session, work.boxes.boxes()
+    session = work.session
+    if session is None:
+        return
+    give_back = work.sessions.borrow(session)
+    boxes = work.boxes.boxes()
     settings = Settings(
         model=model,
         device=device,
@@ -45,8 +53,71 @@ def prealign_video(work: Workbench, model: str, device: str, faces: int) -> None
             return prealign(session, aligner, settings, report, should_stop)
         finally:
             aligner.close()
+            if give_back is not None:
+                give_back()
 
-    work.runner.start(run, _say_prealigned, message="loading the model …", interrupt=aligner.stop)
+    work.runner.start(
+        run,
+        _say_prealigned,
+        message="loading the model …",
+        interrupt=aligner.stop,
+        holds_video=give_back is None,
+    )
+
+
+def prealign_many(
+    work: Workbench,
+    video_ids: Sequence[int] | None,
+    settings: Settings,
+    on_event: Callable[[VideoState], None],
+    *,
+    again: bool = False,
+) -> None:
+    """Pre-annotate videos of the project one after the other, from where they were cut off.
+
+    Parameters
+    ----------
+    video_ids : which ones, None is all
+    on_event : told how each stands, in the thread of the job
+    again : also those that are done
+    """
+    if work.batch.busy or not known_model(settings.model) or work.need_project() is None:
+        return
+    assert work.sessions.pool is not None
+    batch = PooledBatch(work.sessions.pool, work.make_aligner, settings)
+    work.batch.start(
+        lambda report, stop: batch.run(video_ids, report, stop, on_event, again=again),
+        _say_many,
+        message="loading the model …",
+        interrupt=batch.stop,
+        holds_video=False,
+    )
+
+
+def add(
+    work: Workbench,
+    paths: Sequence[str | Path],
+    then: Callable[[Added], None],
+    **options: Any,
+) -> None:
+    """Add videos to the project; ``options`` are those of
+    :func:`napari_red.core.add_videos.add_videos`."""
+    project = work.need_project()
+    if project is None or work.busy:
+        return
+
+    def finish(added: Added) -> str:
+        then(added)
+        return _say_added(added)
+
+    work.runner.start(
+        lambda report, stop: add_videos(
+            project, paths, on_progress=report, should_stop=stop, **options
+        ),
+        finish,
+        message="looking at the videos …",
+        holds_video=False,
+    )
 
 
 def detect(work: Workbench) -> None:
@@ -102,6 +173,7 @@ def export(
         ),
         finish,
         message="writing …",
+        holds_video=session is not None,
     )
 
 
@@ -118,3 +190,22 @@ def _say_prealigned(summary: PrealignSummary) -> str:
     rate = summary.frames / summary.seconds if summary.seconds > 0 else 0
     lost = f", no face in {summary.without_face}" if summary.without_face else ""
     return f"{summary.frames} frames in {summary.seconds:.0f} s ({rate:.0f} a second){lost}."
+
+
+def _say_many(summary: BatchSummary) -> str:
+    said = f"{len(summary.done)} video{'s' * (len(summary.done) != 1)} done"
+    if not summary.failed:
+        return f"{said}."
+    name, message = summary.failed[0]
+    more = f" (and {len(summary.failed) - 1} more, see the list)" * (len(summary.failed) > 1)
+    return f"{said}, {len(summary.failed)} failed: {name}: {message}{more}"
+
+
+def _say_added(added: Added) -> str:
+    parts = [f"{len(added.new)} video{'s' * (len(added.new) != 1)} added"]
+    if added.known:
+        parts.append(f"{len(added.known)} known already")
+    said = ", ".join(parts)
+    if not added.failed:
+        return f"{said}."
+    return f"{said}, {len(added.failed)} failed: {added.failed[0][1]}"

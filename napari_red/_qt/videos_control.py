@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog
 
+from napari_red._qt import tasks
+from napari_red._qt.add_folder import AddFolderDialog
 from napari_red._qt.panels.videos import VideoRow, VideosPanel
 from napari_red._qt.workbench import Workbench
+from napari_red.core.add_videos import Added
+from napari_red.core.batch import VideoState
+from napari_red.core.prealign import Settings
 from napari_red.core.project import SUFFIX, Project
 from napari_red.core.video_list import VideoStanding, standings
+from trainer.data.video import VIDEO_SUFFIXES
 from trainer.errors import RedError
 
 LIST_MS = 400
@@ -29,19 +37,31 @@ class VideosControl(QObject):
     """
 
     failed = Signal(str)
+    _event = Signal(object)
 
-    def __init__(self, panel: VideosPanel, work: Workbench) -> None:
+    def __init__(
+        self, panel: VideosPanel, work: Workbench, settings: Callable[[], Settings]
+    ) -> None:
         super().__init__()
-        self.panel, self.work = panel, work
+        self.panel, self.work, self._settings = panel, work, settings
         self.standings: list[VideoStanding] = []
         self.parts: dict[int, float] = {}
+        self.states: dict[int, tuple[str, str]] = {}
         panel.opened.connect(self.open)
         panel.new_project.connect(self._new_project)
         panel.open_project.connect(self._open_project)
         work.videos_changed.connect(self.refresh)
         work.tracks_changed.connect(self.ask)
         work.edited.connect(self.ask)
-        work.ask_where = self._ask_where
+        work.layer.ask_where = self._ask_where
+        panel.add_videos.connect(self._add_videos)
+        panel.add_folder.connect(self._add_folder)
+        panel.start_selected.clicked.connect(lambda: self.start_selected())
+        panel.start_all.clicked.connect(lambda: self.start())
+        panel.stop.clicked.connect(work.batch.cancel)
+        work.batch.progressed.connect(lambda now: panel.show_progress(now.done, now.total))
+        work.changed.connect(self._show_batch)
+        self._event.connect(self._on_event)
 
     # -- what is shown -------------------------------------------------------------
 
@@ -64,12 +84,29 @@ class VideosControl(QObject):
 
         self.work.background.ask("videos", prepare, self._on_standings, LIST_MS)
 
-    def show_part(self, video_id: int, part: float | None) -> None:
-        """How much of a video's pre-annotation is done; None where it doesn't run."""
-        self.parts.pop(video_id, None)
-        if part is not None:
-            self.parts[video_id] = part
+    def _on_event(self, event: VideoState) -> None:
+        """A line of the list stands otherwise, as the job tells."""
+        self.parts.pop(event.video_id, None)
+        if event.state == "running":
+            self.parts[event.video_id] = event.done / event.total if event.total else 0.0
+            self.states[event.video_id] = ("running", event.message)
+        elif event.state != self.states.get(event.video_id, ("", ""))[0]:
+            self.states.pop(event.video_id, None)
+            self.work.forget_video(event.video_id)
         self._show()
+
+    def _show_batch(self) -> None:
+        running = self.work.batch.busy
+        if not running:
+            self.states.clear()
+            self.parts.clear()
+        project = self.work.shown_project
+        stopped = any(one.video.state in ("waiting", "running") for one in self.standings)
+        self.panel.show_batch(
+            running=running,
+            can_start=project is not None and not project.read_only and bool(self.standings),
+            resumes=stopped,
+        )
 
     def _known(self, project: Project) -> list[VideoStanding]:
         known = {one.video.id: one for one in self.standings if one.video.path}
@@ -90,8 +127,7 @@ class VideosControl(QObject):
                 ("record", one.video.id),
                 one.video.name,
                 _tip(one),
-                one.video.state,
-                one.video.message,
+                *self.states.get(one.video.id, (one.video.state, one.video.message)),
                 self.parts.get(one.video.id),
                 one.corrected,
                 one.accepted,
@@ -107,6 +143,7 @@ class VideosControl(QObject):
             row = VideoRow(("layer", place), layer.name, str(path), is_open=layer is work.video)
             rows.append(row)
         self.panel.show_rows(rows)
+        self._show_batch()
 
     # -- what is pressed -----------------------------------------------------------
 
@@ -128,6 +165,47 @@ class VideosControl(QObject):
         except RedError as error:
             show_error(str(error))
             self.failed.emit(str(error))
+
+    def start(self, video_ids: Sequence[int] | None = None, *, again: bool = False) -> None:
+        """Pre-annotate these videos, or all that aren't done."""
+        tasks.prealign_many(self.work, video_ids, self._settings(), self._event.emit, again=again)
+
+    def start_selected(self) -> None:
+        """Pre-annotate the selected videos; those that are done only if all of them are."""
+        chosen = [number for kind, number in self.panel.selected() if kind == "record"]
+        if not chosen:
+            self.failed.emit("Select videos in the list first; Shift and Ctrl select several.")
+            return
+        states = [one.video.state for one in self.standings if one.video.id in chosen]
+        self.start(chosen, again=all(state == "done" for state in states))
+
+    def add(self, paths: Sequence[str | Path], **options: Any) -> None:
+        """Add videos to the project, a new one if none is open."""
+        if self.work.shown_project is None and self.work.session is None:
+            self._new_project()
+        try:
+            tasks.add(self.work, paths, self._on_added, **options)
+        except RedError as error:
+            show_error(str(error))
+            self.failed.emit(str(error))
+
+    def _on_added(self, added: Added) -> None:
+        self.work.videos_changed.emit()
+        if self.work.session is None and added.new:
+            self.work.open_record(added.new[0])
+
+    def _add_videos(self) -> None:
+        patterns = " ".join(f"*{suffix}" for suffix in sorted(VIDEO_SUFFIXES))
+        paths, _ = QFileDialog.getOpenFileNames(
+            self.panel, "Add videos", "", f"Videos ({patterns});;All files (*)"
+        )
+        if paths:
+            self.add(paths)
+
+    def _add_folder(self) -> None:
+        dialog = AddFolderDialog(self.panel)
+        if dialog.exec() and dialog.folder.text():
+            self.add([dialog.folder.text()], **dialog.options)
 
     def _new_project(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self.panel, "New project", f"project{SUFFIX}", _FILES)

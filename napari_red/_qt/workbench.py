@@ -11,17 +11,16 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_red._qt.background import Background
 from napari_red._qt.face_boxes import FaceBoxes
+from napari_red._qt.project_layer import ProjectLayer
 from napari_red._qt.runner import JobRunner
 from napari_red._qt.video_layer import VideoLayer
 from napari_red._qt.view import LandmarkView
 from napari_red.core.aligner_process import AlignerProcess
 from napari_red.core.feature_store import FeatureStore
-from napari_red.core.frames import VideoStack
-from napari_red.core.locate import MovedVideoError, check_same, locate
-from napari_red.core.places import default_places
 from napari_red.core.project import Project
 from napari_red.core.records import TrackRecord, VideoRecord
 from napari_red.core.session import Session
+from napari_red.core.sessions import Sessions
 from trainer.errors import RedError
 
 AlignerFactory = Callable[[str, str], AlignerProcess]
@@ -41,11 +40,14 @@ class Workbench(QObject):
 
     Attributes
     ----------
+    runner : the job that concerns the open video or writes files
+    batch : the job that goes through many videos beside it
     projects : dict
         Absolute path of a video to its project file, where that isn't the usual one.
-    project : the project a person opened, None where every video has its own
-    ask_where : callable
-        Asks a person where a video is now that isn't found; gives a path or "".
+    sessions : where videos are kept: in the project a person opened, or in their own
+    layer : where the videos of a project take turns
+    session, video : what is worked on, None where no video is open
+    view : its landmarks on the canvas
 
     Signals
     -------
@@ -69,22 +71,22 @@ class Workbench(QObject):
         self.boxes = FaceBoxes(viewer)
         self.boxes.changed.connect(self.changed)
         self.runner = JobRunner()
-        self.runner.changed.connect(self.changed)
+        self.batch = JobRunner()
+        for runner in (self.runner, self.batch):
+            runner.changed.connect(self.changed)
         self.background = Background()
         self.background.failed.connect(show_error)
-        self.project: Project | None = None
+        self.sessions = Sessions()
+        self.layer = ProjectLayer(viewer, self.background, self._leave, self.open)
         self.video: VideoLayer | None = None
         self.session: Session | None = None
         self.store: FeatureStore | None = None
-        self.face: int | None = None
         self.view = LandmarkView(viewer)
         self.view.shown.connect(self._on_shown)
+        self.view.face_changed.connect(lambda _: self.face_changed.emit())
         self.projects: dict[Path, Path | None] = {}
-        self.ask_where: Callable[[VideoRecord], str] = lambda _: ""
         self._make_aligner = make_aligner
-        self._shared: VideoLayer | None = None
         self._closed = False
-        self._last_frames: dict[str, int] = {}
         self._tracks: list[TrackRecord] = []
         self._told.connect(self._on_edited)
         viewer.layers.events.inserted.connect(self._on_inserted)
@@ -101,12 +103,17 @@ class Workbench(QObject):
     def shown_project(self) -> Project | None:
         """The project of the open video, else the one a person opened; None as long as
         there is no file."""
-        return self.session.project if self.session is not None else self.project
+        return self.session.project if self.session is not None else self.sessions.project
 
     @property
     def busy(self) -> bool:
-        """True while a job runs."""
+        """True while a job runs that concerns the open video or writes files."""
         return self.runner.busy
+
+    @property
+    def face(self) -> int | None:
+        """The face that buttons are about: its number in the session; None if there is none."""
+        return self.view.face if self.session is not None and self.session.n_faces else None
 
     def make_aligner(self, model: str, device: str) -> AlignerProcess:
         """What finds landmarks."""
@@ -122,16 +129,15 @@ class Workbench(QObject):
         RedError
             If it can't be used; what was open stays open.
         """
-        if self._held():
+        if self._held() or self._busy():
             return
         path = Path(path)
         if self.shown_project is not None and path.absolute() == self.shown_project.path.absolute():
             return
         project = Project(path, "auto")
         self._leave()
-        self._drop_project()
-        self.project = project
-        self.store = FeatureStore(project)
+        self.sessions.use(project)
+        self._new_store(project)
         for layer in self.videos:
             layer.visible = False
         self.videos_changed.emit()
@@ -139,18 +145,21 @@ class Workbench(QObject):
 
     def need_project(self) -> Project | None:
         """The project that videos are added to: the shown one, made if there is only a place
-        for it. It stays open from now on. None where there is no video either."""
-        if self.session is not None and self.session.project is not self.project:
-            project = self.session.hand_over()
-            self._drop_project()
-            self.project = project
-            self._new_store(project)
-        return self.project
+        for it. It stays open from now on. None where there is no video either.
 
-    def _drop_project(self) -> None:
-        if self.project is not None:
-            self.project.close()
-        self.project = self.store = None
+        Raises
+        ------
+        RedError
+            If its file can't be made.
+        """
+        session = self.session
+        if session is None or self.sessions.shares(session):
+            return self.sessions.project
+        if self._busy():
+            return None
+        project = self.sessions.adopt(session)
+        self._new_store(project)
+        return project
 
     # -- videos --------------------------------------------------------------------
 
@@ -163,7 +172,7 @@ class Workbench(QObject):
             return
         self._leave()
         try:
-            session = self._session_of(video)
+            session = self.sessions.of(video.data.video, self._own(video))
         except RedError as error:
             show_error(str(error))
             self.videos_changed.emit()
@@ -176,35 +185,29 @@ class Workbench(QObject):
         for other in self.videos:
             other.visible = other is video
         self._tracks = session.tracks
-        self.face = 0 if session.n_faces else None
         self.view.show(video, session)
         for signal in (self.videos_changed, self.tracks_changed, self.face_changed, self.changed):
             signal.emit()
 
     def open_record(self, record: VideoRecord, then: Callable[[], None] = lambda: None) -> None:
         """Work on a video of the shown project; ``then`` is called when it is on the canvas."""
-        project = self.need_project()
-        if project is None or self._held():
-            return
         if self.session is not None and self.session.video_id == record.id:
             then()
+            return
+        if self._held():
+            return
+        try:
+            project = self.need_project()
+        except RedError as error:
+            show_error(str(error))
             return
         for layer in self.videos:
             if Path(layer.data.video.path).absolute() == Path(record.path):
                 self.open(layer)
                 then()
                 return
-        try:
-            path = self._find(project, record)
-        except RedError as error:
-            show_error(str(error))
-            return
-        if path is not None:
-            self.background.ask(
-                "open",
-                lambda: lambda: VideoStack.open(path),
-                lambda stack: self._turn_to(stack, then),
-            )
+        if project is not None:
+            self.layer.show(project, record, then)
 
     def go(self, record: VideoRecord, frame: int, face: int | None = None) -> None:
         """Show a frame of any video of the project, and choose a face there."""
@@ -216,19 +219,25 @@ class Workbench(QObject):
 
         self.open_record(record, turn)
 
-    def choose_face(self, face: int | None) -> None:
-        """The face that buttons are about: the number in the session, or None for all."""
-        if self.session is None or (face is not None and face >= self.session.n_faces):
-            face = None
-        if face != self.face:
-            self.face = face
-            self.face_changed.emit()
+    def choose_face(self, face: int) -> None:
+        """Make the buttons be about this face."""
+        if self.session is not None and face < self.session.n_faces:
+            self.view.choose_face(face)
+
+    def forget_video(self, video_id: int) -> None:
+        """A job found something in a video that may not be the open one."""
+        project, store = self.shown_project, self.store
+        if project is not None and store is not None:
+            for track in project.tracks(video_id):
+                store.forget(track.id)
+        self.videos_changed.emit()
 
     def close(self) -> None:
         """Stop the job, close the project; what is on the screen is in it."""
         if self._closed:
             return
         self.runner.end()
+        self.batch.end()
         self._leave()
         self.view.close()
         self.viewer.layers.events.inserted.disconnect(self._on_inserted)
@@ -241,14 +250,22 @@ class Workbench(QObject):
             return
         self._closed = True
         self.blockSignals(True)
-        self.runner.blockSignals(True)
-        self.runner.end()
+        for runner in (self.runner, self.batch):
+            runner.blockSignals(True)
+            runner.end()
         self.background.close()
         if self.session is not None:
-            self.session.close()
-        self._drop_project()
+            self.sessions.end(self.session)
+        self.sessions.close()
 
     # -- inside --------------------------------------------------------------------
+
+    def _busy(self) -> bool:
+        """Whether a job needs the project; says so."""
+        if self.batch.busy or self.runner.busy:
+            show_info("A job is running in this project; cancel it or let it end.")
+            return True
+        return False
 
     def _held(self) -> bool:
         held = self.busy and self.runner.holds_video and self.session is not None
@@ -256,21 +273,8 @@ class Workbench(QObject):
             show_info("The running job belongs to the open video; cancel it or let it end.")
         return held
 
-    def _session_of(self, video: VideoLayer) -> Session:
-        """In the open project, if the video is in it or has no project of its own yet."""
-        opened = video.data.video
-        own = self.projects.get(Path(opened.path).absolute())
-        if self.project is None or own is not None:
-            return Session(opened, own)
-        session = Session(opened, project=self.project)
-        if session.video_id is not None:
-            return session
-        has_own = any(p.exists() for p in default_places(opened.path, session.fingerprint))
-        if has_own or self.project.read_only:
-            session.close()
-            return Session(opened)
-        session.opened()
-        return session
+    def _own(self, video: VideoLayer) -> Path | None:
+        return self.projects.get(Path(video.data.video.path).absolute())
 
     def _new_store(self, project: Project | None) -> None:
         if project is None:
@@ -278,46 +282,16 @@ class Workbench(QObject):
         elif self.store is None or self.store.project is not project:
             self.store = FeatureStore(project)
 
-    def _find(self, project: Project, record: VideoRecord) -> Path | None:
-        try:
-            return locate(project, record)
-        except MovedVideoError as error:
-            show_warning(str(error))
-            chosen = self.ask_where(record)
-            if not chosen:
-                return None
-            check_same(chosen, record)
-            return Path(chosen)
-
-    def _turn_to(self, stack: VideoStack, then: Callable[[], None]) -> None:
-        for warning in stack.video.warnings:
-            show_warning(warning)
-        if self._held():
-            stack.close()
-            return
-        if self._shared is None:
-            self._shared = VideoLayer(stack)
-            self.viewer.add_layer(self._shared)
-        else:
-            self._leave()
-            self._shared.turn_to(stack)
-            self.open(self._shared)
-        key = self.session.fingerprint if self.session is not None else ""
-        self.viewer.dims.set_current_step(0, self._last_frames.get(key, 0))
-        self.viewer.reset_view()
-        then()
-
     def _leave(self) -> None:
         self.background.drop()
         self.boxes.clear()
         if self.session is not None and self.video is not None:
-            self._last_frames[self.session.fingerprint] = self.video.shown_frame
+            self.layer.remember(self.video)
             self.session.listeners.remove(self._told.emit)
         self.view.leave()
         if self.session is not None:
-            self.session.close()
+            self.sessions.end(self.session)
         self.video = self.session = None
-        self.face = None
         self._tracks = []
 
     def _on_shown(self) -> None:
@@ -335,7 +309,6 @@ class Workbench(QObject):
                 self.store.changed(track.id, first, last)
         if session.tracks != self._tracks:
             self._tracks = session.tracks
-            self.choose_face(0 if self.face is None and self._tracks else self.face)
             self.tracks_changed.emit()
         self.edited.emit(first, last)
 
@@ -346,8 +319,8 @@ class Workbench(QObject):
     def _on_removed(self, event) -> None:
         if not isinstance(event.value, VideoLayer):
             return
-        if event.value is self._shared:
-            self._shared = None
+        if event.value is self.layer.layer:
+            self.layer.layer = None
         if event.value is self.video:
             if self.runner.holds_video:
                 self.runner.end()

@@ -88,7 +88,7 @@ class FacesPanel(QWidget):
             completer.setFilterMode(Qt.MatchFlag.MatchContains)
         self.suggestion = button("", "Take this name", self._take)
         self.suggestion.hide()
-        self.more = button("Mend ▾", "Delete, split, merge or swap faces")
+        self.more = button("Mend", "Delete, split, merge or swap faces")
         self.menu = QMenu(self.more)
         self.menu.setToolTipsVisible(True)
         self.menu.aboutToShow.connect(self._fill_menu)
@@ -151,6 +151,13 @@ class FacesPanel(QWidget):
         self.suggestion.setProperty("name", name)
         self.suggestion.setText(f"Probably {name} ({score:.2f}): take" if name else "")
         self.suggestion.setVisible(bool(name))
+
+    def ask_name(self) -> None:
+        """Have a person type a name."""
+        self.person.setFocus()
+        line = self.person.lineEdit()
+        if line is not None:
+            line.selectAll()
 
     def _take(self) -> None:
         self.person.setEditText(str(self.suggestion.property("name")))

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
     QMenu,
+    QProgressBar,
     QSizePolicy,
     QTreeWidget,
     QTreeWidgetItem,
@@ -57,16 +58,15 @@ class VideosPanel(QWidget):
     open_project = Signal()
     add_videos = Signal()
     add_folder = Signal()
-    remove = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
-        self.project = button("Project ▾", "Start a project or open one: it holds many videos")
+        self.project = button("Project", "Start a project or open one: it holds many videos")
         menu = QMenu(self.project)
         menu.addAction("New project …", self.new_project.emit)
         menu.addAction("Open project …", self.open_project.emit)
         self.project.setMenu(menu)
-        self.add = button("Add ▾", "Add videos, or a folder of them, to the project")
+        self.add = button("Add", "Add videos, or a folder of them, to the project")
         adding = QMenu(self.add)
         adding.addAction("Videos …", self.add_videos.emit)
         adding.addAction("Folder …", self.add_folder.emit)
@@ -86,12 +86,18 @@ class VideosPanel(QWidget):
         self.start_all = button(
             "All", "Pre-annotate every video that isn't done; go on with those that were stopped"
         )
+        self.stop = button("Stop", "Stop after what is found; 'All' goes on from there")
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(6)
+        self.progress.hide()
         column(
             self,
             row(self.project, self.add, None),
             self.hint,
             self.list,
-            row(self.start, self.start_selected, self.start_all, None),
+            self.progress,
+            row(self.start, self.start_selected, self.start_all, self.stop, None),
         )
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
@@ -112,6 +118,19 @@ class VideosPanel(QWidget):
             item.setSelected(one.key in chosen)
         self.hint.setVisible(not rows)
         self.list.setVisible(bool(rows))
+
+    def show_progress(self, done: int, total: int) -> None:
+        """How far all the videos together are."""
+        self.progress.setRange(0, total)
+        self.progress.setValue(done)
+
+    def show_batch(self, *, running: bool, can_start: bool, resumes: bool) -> None:
+        """What can be pressed; ``resumes`` says whether some were stopped half-way."""
+        self.progress.setVisible(running)
+        self.stop.setVisible(running)
+        self.start_all.setText("Resume" if resumes and not running else "All")
+        self.start_all.setEnabled(can_start and not running)
+        self.start_selected.setEnabled(can_start and not running)
 
     def names(self) -> list[str]:
         """What is listed, in order."""

@@ -1,0 +1,87 @@
+"""The one layer in which the videos of a project take turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from napari.components import ViewerModel
+from napari.utils.notifications import show_error, show_warning
+
+from napari_red._qt.background import Background
+from napari_red._qt.video_layer import VideoLayer
+from napari_red.core.frames import VideoStack
+from napari_red.core.locate import MovedVideoError, check_same, locate
+from napari_red.core.project import Project
+from napari_red.core.records import VideoRecord
+from trainer.errors import RedError
+
+
+class ProjectLayer:
+    """Opens videos of a project beside the window, and shows them in one layer.
+
+    Parameters
+    ----------
+    viewer, background : of the window
+    leave, open : of the workbench: let go of the open video; work on that of a layer
+
+    Attributes
+    ----------
+    layer : None as long as there is none
+    ask_where : callable
+        Asks a person where a video is now that isn't found; gives a path or "".
+    """
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        background: Background,
+        leave: Callable[[], None],
+        open: Callable[[VideoLayer], None],
+    ) -> None:
+        self.viewer, self.background = viewer, background
+        self._leave, self._open = leave, open
+        self.layer: VideoLayer | None = None
+        self.ask_where: Callable[[VideoRecord], str] = lambda _: ""
+        self._frames: dict[Path, int] = {}
+
+    def show(self, project: Project, record: VideoRecord, then: Callable[[], None]) -> None:
+        """Show a video; ``then`` is called when it is on the canvas."""
+        try:
+            path = self._find(project, record)
+        except RedError as error:
+            show_error(str(error))
+            return
+        if path is not None:
+            self.background.ask(
+                "open", lambda: lambda: VideoStack.open(path), lambda s: self._turn_to(s, then)
+            )
+
+    def remember(self, video: VideoLayer) -> None:
+        """Come back to the shown frame when this video is shown again."""
+        self._frames[Path(video.data.video.path)] = video.shown_frame
+
+    def _find(self, project: Project, record: VideoRecord) -> Path | None:
+        try:
+            return locate(project, record)
+        except MovedVideoError as error:
+            show_warning(str(error))
+            chosen = self.ask_where(record)
+            if not chosen:
+                return None
+            check_same(chosen, record)
+            return Path(chosen)
+
+    def _turn_to(self, stack: VideoStack, then: Callable[[], None]) -> None:
+        for warning in stack.video.warnings:
+            show_warning(warning)
+        if self.layer is None:
+            self.layer = VideoLayer(stack)
+            self.viewer.add_layer(self.layer)
+        else:
+            self._leave()
+            self.layer.turn_to(stack)
+            self._open(self.layer)
+        self.viewer.dims.set_current_step(0, self._frames.get(Path(stack.video.path), 0))
+        self.viewer.reset_view()
+        then()
