@@ -1,4 +1,4 @@
-"""The command ``napari-red``: demo, align, export, doctor."""
+"""The command ``napari-red``; most of what it does is in :mod:`napari_red.commands`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from napari_red.commands.bar import progress_bar
+from napari_red.commands.doctor import doctor
 from napari_red.commands.files import export, formats, import_
+from napari_red.commands.project import add, annotate, info, new
 from napari_red.commands.training import finetune, models
 from napari_red.core import doctor as checks
 from napari_red.core.demo import DemoResult, run_demo
@@ -69,27 +70,16 @@ def demo(
 
 
 app.command()(align)
-
-
+app.command()(new)
+app.command()(add)
+app.command()(annotate)
+app.command()(info)
 app.command()(export)
 app.command("import")(import_)
 app.command()(formats)
 app.command()(finetune)
 app.command()(models)
-
-
-@app.command()
-def doctor() -> None:
-    """Say what is here and what is missing; exit code 1 if something needed is."""
-    table = Table("", "", "", "what to do", show_edge=False)
-    found = checks.examine()
-    for check in found:
-        mark = "[green]✓[/]" if check.well else "[red]✗[/]"
-        table.add_row(mark, check.name, check.found, "" if check.well else check.advice)
-    console.print(table)
-    needed = (*checks.PACKAGES, "Python", "torch", "Weights")
-    if any(not check.well and check.name in needed for check in found):
-        raise typer.Exit(1)
+app.command()(doctor)
 
 
 def _say_demo(result: DemoResult) -> None:

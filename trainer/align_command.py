@@ -44,7 +44,7 @@ def align(
         from trainer.align_files import align_files
 
         face_box = parse_box(box)
-        with _stoppable() as should_stop, _progress() as on_event:
+        with stoppable() as should_stop, _progress() as on_event:
             summary = align_files(
                 paths,
                 out,
@@ -65,7 +65,7 @@ def align(
 
 
 @contextmanager
-def _stoppable() -> Iterator[Callable[[], bool]]:
+def stoppable() -> Iterator[Callable[[], bool]]:
     """Ctrl+C asks to stop; a second one stops at once."""
     asked = threading.Event()
 

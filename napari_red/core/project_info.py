@@ -1,0 +1,96 @@
+"""What a project holds, in numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from napari_red.core import model_store
+from napari_red.core.marks import Marks
+from napari_red.core.project import Project
+from napari_red.core.records import VideoRecord
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """One video. Counts are of the frames that are worked on.
+
+    Attributes
+    ----------
+    corrected, accepted, left : frames in which any face is corrected, every face is
+        accepted, and neither
+    """
+
+    record: VideoRecord
+    faces: int
+    people: tuple[str, ...]
+    corrected: int
+    accepted: int
+    left: int
+
+
+@dataclass(frozen=True)
+class ProjectInfo:
+    """A project.
+
+    Attributes
+    ----------
+    people : name to number of tracks
+    models, model : models that the project keeps, and the one that is used
+    origins : what predictions came from, over its whole life
+    steps, who : length of the edit history, and who is in it
+    """
+
+    path: Path
+    bytes: int
+    videos: tuple[VideoInfo, ...]
+    people: dict[str, int]
+    models: tuple[str, ...]
+    model: str
+    origins: tuple[str, ...]
+    steps: int
+    who: tuple[str, ...]
+
+
+def look_at(project: Project) -> ProjectInfo:
+    """Count; nothing is changed, and another window may have the project open."""
+    read = project.database.read
+    used = model_store.current(project)
+    named = [track.identity.name for track in project.tracks() if track.identity is not None]
+    tracks = Counter({one.name: 0 for one in project.identities()})
+    tracks.update(named)
+    ((steps,),) = read("SELECT COUNT(*) FROM steps")
+    return ProjectInfo(
+        project.path,
+        project.path.stat().st_size,
+        tuple(_video(project, record) for record in project.videos()),
+        dict(sorted(tracks.items())),
+        tuple(version.name for version in model_store.versions(project)),
+        used.name if used is not None else model_store.DEFAULT_MODEL,
+        tuple(row[0] for row in read("SELECT model FROM runs GROUP BY model ORDER BY MIN(id)")),
+        steps,
+        tuple(row[0] for row in read("SELECT DISTINCT who FROM steps ORDER BY who")),
+    )
+
+
+def _video(project: Project, record: VideoRecord) -> VideoInfo:
+    tracks = project.tracks(record.id)
+    wanted = record.wanted_frames
+    part = slice(wanted.start, wanted.stop, wanted.step)
+    corrected = np.zeros(record.n_frames, bool)
+    accepted = np.full(record.n_frames, bool(tracks))
+    for track in tracks:
+        corrected[project.corrected_frames(track.id)] = True
+        accepted &= Marks(project.accepted(track.id)).as_array(record.n_frames)
+    people = {track.identity.name for track in tracks if track.identity is not None}
+    return VideoInfo(
+        record,
+        len(tracks),
+        tuple(sorted(people)),
+        int(corrected[part].sum()),
+        int(accepted[part].sum()),
+        int((~(corrected | accepted))[part].sum()),
+    )

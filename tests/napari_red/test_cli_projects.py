@@ -1,0 +1,114 @@
+"""Projects with many videos on the command line."""
+
+import pytest
+from typer.testing import CliRunner
+
+from napari_red.cli import app
+from napari_red.commands import project as commands
+from napari_red.core import edits
+from napari_red.core.project import Project
+from napari_red.core.session import Session
+from trainer.data.video import open_video
+
+
+def call(*words, code=0):
+    """Run a command; its output in one line."""
+    result = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "200"})
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return " ".join(result.output.split())
+
+
+@pytest.fixture
+def folder(tmp_path, make_video):
+    for number, place in enumerate(("Anna/a.mp4", "Ben/b.mp4")):
+        (tmp_path / place).parent.mkdir()
+        make_video(tmp_path / place, 12 + number)
+    return tmp_path
+
+
+@pytest.fixture
+def project(folder):
+    path = folder / "p.red"
+    call("new", path, folder / "Anna", folder / "Ben", "--identity-from-folder")
+    return path
+
+
+@pytest.fixture
+def aligners(make_aligner, monkeypatch):
+    """The aligners that were made, instead of processes."""
+    made = []
+
+    def make(model, device, threads):
+        made.append(make_aligner())
+        return made[-1]
+
+    monkeypatch.setattr(commands, "AlignerProcess", make)
+    return made
+
+
+def test_a_project_is_made_with_videos_and_gets_more(folder, make_video):
+    path = folder / "p.red"
+    assert "1 video added, 3 frames" in call(
+        "new", path, folder / "Anna", "--start", 2, "--stop", 10, "--stride", 4
+    )
+    with Project(path, "read") as opened:
+        assert opened.videos()[0].wanted_frames == range(1, 10, 4)
+    said = call("add", path, folder)
+    assert "a.mp4: is in the project already, as a" in said
+    assert "1 video added, 13 frames" in said
+
+
+def test_a_project_that_is_there_is_not_made_again(project, folder):
+    assert "is there already" in call("new", project, folder, code=2)
+    assert "no such project file" in call("add", folder / "no.red", folder, code=2)
+
+
+def test_bad_videos_are_told_and_the_others_added(folder):
+    (folder / "bad.mp4").write_bytes(b"nothing")
+    said = call("new", folder / "p.red", folder, code=1)
+    assert "bad.mp4" in said
+    assert "2 videos added" in said
+
+
+def test_a_project_is_annotated_and_only_what_is_left_then(project, aligners):
+    said = call("annotate", project, "--only", "b")
+    assert "b: 13 frames" in said
+    assert "1 video done" in said
+    assert "a: 12 frames" in call("annotate", project)
+    assert "every video is done" in call("annotate", project)
+    assert "2 videos done" in call("annotate", project, "--again")
+    assert [len(aligner.calls) for aligner in aligners] == [1, 1, 2]
+    assert "has no video called c; it has a, b" in call("annotate", project, "--only", "c", code=2)
+
+
+def test_a_video_that_fails_is_told_and_the_exit_code_says_so(project, folder, aligners):
+    (folder / "Anna" / "a.mp4").unlink()
+    said = call("annotate", project, code=1)
+    assert "a.mp4: the video isn't there any more" in said
+    assert "1 video done, 1 failed" in said
+
+
+def test_an_unknown_model_is_told(project):
+    assert "red-huge: no such model" in call("annotate", project, "--model", "red-huge", code=2)
+
+
+def test_info_counts_what_is_there_while_a_window_has_it_open(project, folder, aligners):
+    call("annotate", project)
+    with Project(project, who="Carla") as opened:
+        video = opened.videos()[0]
+        with open_video(video.path) as film, Session(film, project=opened) as session:
+            session.move(3, 0, {30: (1.0, 2.0)})
+            edits.accept_up_to(session, 4)
+        said = call("info", project)
+    row = said[said.index(" a ") :].split("│")
+    assert [cell.strip() for cell in row[1:8]] == ["12", "done", "1", "Anna", "1", "5", "7"]
+    assert "Anna (1 track), Ben (1 track)" in said
+    assert "annotated by red-lite" in said
+    assert "by Carla" in said
+
+
+def test_doctor_can_be_quick():
+    said = call("doctor", "--quick")
+    assert "Codecs" in said
+    assert "Self-test" not in said
