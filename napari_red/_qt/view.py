@@ -15,6 +15,7 @@ from napari_red._qt import shortcuts
 from napari_red._qt.actions import Actions
 from napari_red._qt.camera import follow_face
 from napari_red._qt.contours_layer import ContoursLayer
+from napari_red._qt.drawing import keep_program
 from napari_red._qt.help import HelpWindow
 from napari_red._qt.landmarks_layer import LandmarksLayer
 from napari_red._qt.video_layer import VideoLayer
@@ -256,6 +257,7 @@ class LandmarkView(QObject):
         if self.contours is None:
             self.contours = ContoursLayer(faces, landmarks)
             self.viewer.add_layer(self.contours)
+            keep_program(self.viewer, self.contours)
         else:
             self.contours.resize(faces, landmarks)
         if self.points is None:
