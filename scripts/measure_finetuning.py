@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from trainer.alignment import SequentialAligner
+from trainer.calibration import auroc, expected_calibration_error
 from trainer.checkpoint import LoadedModel, load_model
 from trainer.data.faces import FaceSet, load_faces
 from trainer.data.stills import find_stills, read_names
@@ -104,6 +105,7 @@ def main() -> None:
     parser.add_argument("--most-stills", type=int, default=90)
     parser.add_argument("--frames", type=int, default=20)
     parser.add_argument("--base", default="red-lite")
+    parser.add_argument("--minutes", type=float, help="more, where other programs run beside it")
     options = parser.parse_args()
     torch.set_num_threads(1)
     base = load_model(options.base)
@@ -115,36 +117,46 @@ def main() -> None:
     names = read_names(options.only) if options.only else None
     stills = {path: some_stills(path, names, options.most_stills) for path in options.stills}
 
-    def figures(loaded: LoadedModel) -> dict[str, tuple[float, float]]:
-        here, others = [], []
-        for name, (first, *rest) in of_person.items():
-            left = np.setdiff1d(np.arange(len(first.annotations)), corrected[name])
-            landmarks, _ = followed(loaded, first, corrected[name])
-            here.append(errors_of(landmarks, truth_of(first), left))
-            for video in rest:
-                landmarks, _ = followed(loaded, video, [])
-                others.append(errors_of(landmarks, truth_of(video), np.arange(len(landmarks))))
-        rows = {"rest of the video": np.concatenate(here)}
-        if others:
-            rows["other videos"] = np.concatenate(others)
-        values = {n: (float(e.mean()), 100 * float((e > 5).mean())) for n, e in rows.items()}
+    def figures(loaded: LoadedModel, when: str) -> dict[str, tuple[float, float]]:
+        values = {}
+        for what in ("rest of the video", "other videos"):
+            errors, sure = [], []
+            for name, (first, *rest) in of_person.items():
+                for video in rest if what == "other videos" else [first]:
+                    pins = corrected[name] if video is first else []
+                    left = np.setdiff1d(np.arange(len(video.annotations)), pins)
+                    landmarks, confidence = followed(loaded, video, pins)
+                    errors.append(errors_of(landmarks, truth_of(video), left))
+                    sure.append(np.nan_to_num(confidence[left]))
+            if errors:
+                off, known = np.concatenate(errors), np.concatenate(sure)
+                values[what] = float(off.mean()), 100 * float((off > 5).mean())
+                print(
+                    f"{when}, {what}: {100 * known.mean():.1f} % promised, "
+                    f"{100 * (off <= 5).mean():.1f} % right, AUROC "
+                    f"{auroc(-known.ravel(), off.ravel() > 5):.3f}, ECE "
+                    f"{expected_calibration_error(known.ravel(), off.ravel() <= 5):.3f}"
+                )
         for path, faces in stills.items():
             errors = measure(loaded.model, faces, BF16)
             values[str(path)] = float(errors.faces.mean()), 100 * float(errors.to_move.mean())
         return values
 
-    before = figures(base)
-    began = time.monotonic()
+    before = figures(base, "before")
+    began, busy = time.monotonic(), time.process_time()
     report = finetune(
         options.out / "set",
         options.base,
         options.out / "run",
-        FinetuneOptions(precision=BF16, emit=tell),
+        FinetuneOptions(precision=BF16, minutes=options.minutes, emit=tell),
     )
-    print(f"fine-tuning took {time.monotonic() - began:.0f} s, accepted: {report['accepted']}")
+    print(
+        f"fine-tuning took {time.monotonic() - began:.0f} s, {time.process_time() - busy:.0f} s of "
+        f"the processor; accepted: {report['accepted']}"
+    )
     if not report["accepted"]:
         return
-    after = figures(load_model(options.out / "run" / "model.safetensors"))
+    after = figures(load_model(options.out / "run" / "model.safetensors"), "after")
     for name, (error, wrong) in before.items():
         now, wrong_now = after[name]
         print(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,7 @@ import typer
 
 from trainer import console
 from trainer.errors import RedError
+from trainer.finetuning.control import Cancelled, be_quiet, heard
 
 CANCELLED = 130
 """Exit code of a cancelled run."""
@@ -45,11 +47,18 @@ def finetune(
     """Learn from corrected frames; a line "stop" or "cancel" on the input ends it early."""
     emit = _emit_json if progress is ProgressStyle.JSON else _emit_text
     try:
-        _run(pushed, base, out, emit, minutes, device, threads, seed)
+        with heard() as stop:
+            _run(pushed, base, out, emit, stop.is_set, minutes, device, threads, seed)
+    except Cancelled:
+        emit("cancelled", message="cancelled; nothing was left behind")
+        raise typer.Exit(CANCELLED) from None
     except RedError as error:
         emit("error", message=str(error))
         if progress is ProgressStyle.JSON:
             raise typer.Exit(2) from error
+        raise
+    except Exception as error:
+        emit("error", message=f"{type(error).__name__}: {error}; the same command goes on")
         raise
 
 
@@ -57,39 +66,32 @@ def _run(
     pushed: Path,
     base: str,
     out: Path,
-    emit: Any,
+    emit: Callable[..., None],
+    should_stop: Callable[[], bool],
     minutes: float | None,
     device: str,
     threads: int | None,
     seed: int,
 ) -> None:
-    from trainer.finetuning.control import Cancelled, heard
+    import torch
 
-    try:
-        with heard() as stop:
-            import torch
+    from trainer.checkpoint import load_model
+    from trainer.devices import autocast_dtype, resolve_device, spare_threads
+    from trainer.finetuning.job import FinetuneOptions
+    from trainer.finetuning.job import finetune as run
 
-            from trainer.checkpoint import load_model
-            from trainer.devices import autocast_dtype, resolve_device, spare_threads
-            from trainer.finetuning.control import be_quiet
-            from trainer.finetuning.job import FinetuneOptions
-            from trainer.finetuning.job import finetune as run
-
-            be_quiet()
-            torch.set_num_threads(threads or spare_threads())
-            target = resolve_device(device)
-            options = FinetuneOptions(
-                device=target,
-                precision=autocast_dtype(load_model(base).model, target),
-                minutes=minutes,
-                seed=seed,
-                emit=emit,
-                should_stop=stop.is_set,
-            )
-            run(pushed, base, out, options)
-    except Cancelled:
-        emit("cancelled", message="cancelled; nothing was left behind")
-        raise typer.Exit(CANCELLED) from None
+    be_quiet()
+    torch.set_num_threads(threads or spare_threads())
+    target = resolve_device(device)
+    options = FinetuneOptions(
+        device=target,
+        precision=autocast_dtype(load_model(base).model, target),
+        minutes=minutes,
+        seed=seed,
+        emit=emit,
+        should_stop=should_stop,
+    )
+    run(pushed, base, out, options)
 
 
 def _emit_json(event: str, **values: Any) -> None:

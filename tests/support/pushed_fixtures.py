@@ -12,6 +12,7 @@ from training_fixtures import tiny_config
 
 from trainer.checkpoint import save_model
 from trainer.data.faces import PATCH_SIZE
+from trainer.finetuning import job
 from trainer.finetuning.recipe import RECIPE, Recipe
 from trainer.geometry import CROP_SCALE
 from trainer.models.initialise import gaussian
@@ -111,3 +112,23 @@ def tiny_recipe(**changes: object) -> Recipe:
     train = replace(RECIPE.train, stages=stages, frozen_batch_norm=False)  # type: ignore[arg-type]
     values = {"updates": (12.0, 0.0), "shares": (1.0, 1.0, 1.0), "evaluate_every": 2, **changes}
     return replace(RECIPE, train=train, **values)  # type: ignore[arg-type]
+
+
+class Events(list):
+    """Collects what a run tells."""
+
+    def __call__(self, event, **values):
+        self.append({"event": event, **values})
+
+    def named(self, name):
+        return [values for values in self if values["event"] == name]
+
+
+def fine_tune(folder, out, *, pushed, base, recipe=None, **options):
+    """Run a fine-tuning into ``folder / out``; its report and what it told."""
+    events = options.setdefault("emit", Events())
+    settings = job.FinetuneOptions(
+        # However busy the machine is, all updates are done.
+        **{"minutes": 600.0, "lock_folder": folder / "locks", "checkpoint_seconds": 0.0} | options
+    )
+    return job.finetune(pushed, base, folder / out, settings, recipe or tiny_recipe()), events

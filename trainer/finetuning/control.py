@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
 
 
 class Cancelled(BaseException):
@@ -16,7 +14,7 @@ class Cancelled(BaseException):
 
 
 @contextmanager
-def heard(commands: TextIO | None = None) -> Iterator[threading.Event]:
+def heard(commands: int = 0) -> Iterator[threading.Event]:
     """Listen inside the block; the event says that the run shall stop and keep its best.
 
     A line ``stop`` sets the event. A line ``cancel``, SIGTERM or Ctrl+C raises
@@ -25,7 +23,7 @@ def heard(commands: TextIO | None = None) -> Iterator[threading.Event]:
 
     Parameters
     ----------
-    commands : read line by line; standard input if None
+    commands : file descriptor, read line by line; 0 is standard input
     """
     stop = threading.Event()
 
@@ -35,8 +33,7 @@ def heard(commands: TextIO | None = None) -> Iterator[threading.Event]:
         raise Cancelled
 
     def listen() -> None:
-        for line in commands or sys.stdin:
-            word = line.strip().casefold()
+        for word in _words(commands):
             if word == "stop":
                 stop.set()
             elif word == "cancel":
@@ -49,6 +46,24 @@ def heard(commands: TextIO | None = None) -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _words(descriptor: int) -> Iterator[str]:
+    """Lines in small letters as they come, until the input ends or if there is none.
+
+    Not by ``sys.stdin``, whose lock a waiting thread would hold when the program ends.
+    """
+    rest = b""
+    while True:
+        try:
+            read = os.read(descriptor, 4096)
+        except OSError:
+            return
+        if not read:
+            return
+        *lines, rest = (rest + read).split(b"\n")
+        for line in lines:
+            yield line.decode(errors="replace").strip().casefold()
 
 
 def be_quiet() -> None:

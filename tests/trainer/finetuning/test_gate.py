@@ -37,6 +37,13 @@ def test_worse_elsewhere_beyond_noise_is_refused_with_both_numbers():
     assert "held-out frames (4.94 % before" in verdict.reason
 
 
+def test_a_small_rise_elsewhere_is_tolerated_however_sure():
+    rise = compared(4, 0.06)
+    assert rise.low > 0
+    assert judge(compared(5, -1), rise).accepted
+    assert not judge(compared(5, -1), compared(4, 0.1)).accepted
+
+
 def test_a_rise_within_noise_elsewhere_is_no_reason_to_refuse():
     rise = compared(4, 0.02, spread=1.0)
     assert rise.low < 0 < rise.high
