@@ -13,6 +13,7 @@ from naive_project import L, Naive, State
 from napari_red.core import edits, track_edits
 from napari_red.core.blank_video import BlankVideo
 from napari_red.core.chunks import quantised
+from napari_red.core.erase import erase_person
 from napari_red.core.records import Prediction
 from napari_red.core.session import Session
 
@@ -21,7 +22,7 @@ FRAMES = [0, 1, 3, 127, 128, 130, 1023, 1024, 1299]
 frames = st.sampled_from(FRAMES)
 faces = st.integers(0, 2)
 landmarks = st.integers(0, L - 1)
-names = st.sampled_from(["Ann", "Bob", "Cy"])
+names = st.sampled_from(["Anneliese", "Bartholomew", "Cy Young"])
 places = st.tuples(st.integers(0, 1279), st.integers(0, 719))
 
 
@@ -45,8 +46,24 @@ class Edits(RuleBasedStateMachine):
 
     def teardown(self):
         if hasattr(self, "session"):
+            self.erase_everybody()
             self.session.close()
             shutil.rmtree(self.folder)
+
+    def erase_everybody(self):
+        """Nobody's name is left, and what can be undone of the others still can."""
+        project, _ = self.session.opened()
+        gone = [one.name for one in project.identities()]
+        for name in gone:
+            erase_person(project, name)
+            self.session.reload()
+            while self.session.undo() is not None:
+                pass
+            while self.session.redo() is not None:
+                pass
+        assert project.database.read("PRAGMA foreign_key_check") == []
+        content = project.path.read_bytes()
+        assert not any(name.encode() in content for name in gone)
 
     @property
     def n(self) -> int:
