@@ -82,7 +82,7 @@ class LandmarksLayer(Points):
         self.on_dragged: Callable[[], None] = lambda: None
         self.on_chosen: Callable[[int], None] = lambda _: None
         self.fills = 0
-        self._labels = "none"
+        self._labels = "none", "white"
         options: dict[str, Any] = {"name": "Face landmarks", "border_width": 0.15}
         super().__init__(np.zeros((n_faces * n_landmarks, 2)), **(options | kwargs))
         self.resize(n_faces, n_landmarks)
@@ -94,7 +94,7 @@ class LandmarksLayer(Points):
         """Hold that many faces from now on; nothing is shown until :meth:`fill`."""
         self.n_faces, self.n_landmarks = n_faces, n_landmarks
         count = n_faces * n_landmarks
-        self._labels = "none"
+        self._labels = "none", "white"
         self.selected_data.clear()
         with self._silently():
             self._set_data(np.zeros((count, 2)))
@@ -108,7 +108,13 @@ class LandmarksLayer(Points):
             self.shown = np.zeros(count, bool)
         self.refresh()
 
-    def fill(self, view: FrameView, drawn: Appearance | None = None, labels: str = "none") -> None:
+    def fill(
+        self,
+        view: FrameView,
+        drawn: Appearance | None = None,
+        labels: str = "none",
+        label_colour: str = "white",
+    ) -> None:
         """Show the landmarks of a frame; nobody is told that anything moved."""
         points, _ = to_napari(view.landmarks)
         drawn = drawn or appearance(view, Look(), {})
@@ -122,17 +128,17 @@ class LandmarksLayer(Points):
             self._symbol = SYMBOLS[drawn.form]
             self._size = drawn.size
             self._border_width = drawn.border_width
-            self._show_labels(labels)
+            self._show_labels(labels, label_colour)
         self.redraw()
 
     def redraw(self) -> None:
         """Draw the points as they are now, without the list's small picture of them."""
         self.refresh(thumbnail=False, extent=False)
 
-    def _show_labels(self, labels: str) -> None:
-        if labels == self._labels:
+    def _show_labels(self, labels: str, colour: str) -> None:
+        if (labels, colour) == self._labels:
             return
-        self._labels = labels
+        self._labels = labels, colour
         features = self.features.copy()
         features["label"] = label_texts(self.n_landmarks, labels) * self.n_faces
         self.features = features
@@ -140,7 +146,7 @@ class LandmarksLayer(Points):
             self.text = {
                 "string": "{label}",
                 "size": 8,
-                "color": "white",
+                "color": colour,
                 "anchor": "upper_left",
                 "translation": [0, 2],
             }

@@ -21,7 +21,7 @@ from napari_red._qt.landmarks_layer import LandmarksLayer
 from napari_red._qt.video_layer import VideoLayer
 from napari_red._qt.view_options import ViewOptions
 from napari_red.core import frame_edits
-from napari_red.core.appearance import appearance, legend
+from napari_red.core.appearance import appearance, legend, readable_on
 from napari_red.core.frame_view import FrameView
 from napari_red.core.points import face_and_landmark, from_napari
 from napari_red.core.session import Session
@@ -70,6 +70,7 @@ class LandmarkView(QObject):
         self._models: dict[int, str] = {}
         self._reference: np.ndarray | None = None
         self._filling = False
+        self._label_colour = "white"
         self._help: HelpWindow | None = None
         self._changed.connect(self._on_changed)
         self.options.look_changed.connect(self._on_look)
@@ -322,7 +323,7 @@ class LandmarkView(QObject):
         self._drawn = appearance(self._view, look, self._models)
         self._filling = True
         try:
-            self.points.fill(self._view, self._drawn, look.labels)
+            self.points.fill(self._view, self._drawn, look.labels, self._label_colour)
         finally:
             self._filling = False
         self._reference = np.array(self.points.data)
@@ -342,6 +343,8 @@ class LandmarkView(QObject):
             self.contours.visible = self.options.look.contours and self.session.n_faces > 0
         if self.points is not None:
             self.points.selected_data.clear()
+        if self.video is not None:
+            self._label_colour = readable_on(self.video.thumbnail)
         self._know_models()
         self._draw()
 

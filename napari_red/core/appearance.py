@@ -150,6 +150,14 @@ def label_texts(n_landmarks: int, labels: str) -> list[str]:
     return texts
 
 
+def readable_on(picture: np.ndarray) -> str:
+    """The name of the colour in which text can be read on a (H, W, 3 or 4) uint8 picture,
+    whose black parts may be its margin."""
+    grey = picture[..., :3].mean(axis=-1)
+    seen = grey[grey > 0]
+    return "black" if len(seen) and seen.mean() > 130 else "white"
+
+
 def legend(look: Look, models: Mapping[int, str]) -> list[tuple[str, tuple[int, int, int]]]:
     """(word, RGB) of each colour that means something in this look."""
     if look.colour_by == "confidence":

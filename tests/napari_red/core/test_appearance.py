@@ -13,6 +13,7 @@ from napari_red.core.appearance import (
     appearance,
     label_texts,
     legend,
+    readable_on,
 )
 from napari_red.core.frame_view import FrameView
 from trainer.scheme import IBUG68
@@ -74,3 +75,12 @@ def test_numbers_count_from_1_as_on_ibugs_picture():
     assert label_texts(68, "numbers")[0::67] == ["1", "68"]
     assert label_texts(68, "names")[17] == "brows 1"
     assert not any(label_texts(68, "none"))
+
+
+def test_text_is_dark_on_a_bright_picture_whatever_its_margin():
+    picture = np.zeros((32, 32, 4), np.uint8)
+    assert readable_on(picture) == "white"
+    picture[8:24] = 60
+    assert readable_on(picture) == "white"
+    picture[8:24] = 200
+    assert readable_on(picture) == "black"
