@@ -208,13 +208,13 @@ def as_html(rows: Iterable[Shortcut] = SHORTCUTS) -> str:
     """The table for the help window."""
     lines: list[str] = []
     for part, group in _by_part(rows).items():
-        lines.append(f"<h3>{part}</h3><table cellpadding='3'>")
+        lines.append(f"<h3>{part}</h3><table cellpadding='3' width='100%'>")
         for row in group:
             keys = ", ".join(f"<b>{html.escape(key)}</b>" for key in row.keys)
             what = html.escape(row.what)
             if row.when != ANYWHERE:
                 what += f" <i>({html.escape(row.when)})</i>"
-            lines.append(f"<tr><td style='white-space: nowrap'>{keys}</td><td>{what}</td></tr>")
+            lines.append(f"<tr><td width='32%'>{keys}</td><td>{what}</td></tr>")
         lines.append("</table>")
     return "\n".join(lines)
 
