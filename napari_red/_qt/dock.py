@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import napari
@@ -101,6 +102,7 @@ class FaceLandmarksDock(QWidget):
             self.sections.add(title, panel, tip)
         view = ViewOptionsBox(self.workbench.view.options)
         self.sections.add("View", view, "What is shown on the canvas, and how", opened=False)
+        self.sections.open("Review")
         self.setMinimumWidth(WIDTH)
 
     def _join(self) -> None:
@@ -124,6 +126,13 @@ class FaceLandmarksDock(QWidget):
         )
         for control in (self.videos_control, self.faces_control, self.retrack_control):
             control.failed.connect(job.warn)
+        self.faces_control.told.connect(job.tell)
+        for title, source in (
+            ("Videos", self.videos_control),
+            ("Faces", self.faces_control),
+            ("Review", self.review_control),
+        ):
+            source.stands.connect(partial(self.sections.say, title))
 
     def _ask_name(self, face: int) -> None:
         self.sections.open("Faces")
@@ -160,7 +169,7 @@ class FaceLandmarksDock(QWidget):
         self.videos.start.setEnabled(ready and not work.batch.busy)
         for button in (self.faces.detect, self.faces.draw):
             button.setEnabled(ready)
-        edits = (self.review.accept, self.review.accept_up_to, self.review.show_hidden)
+        edits = (self.review.accept, self.review.accept_up_to)
         for button in (*edits, self.review.undo, self.review.redo):
             button.setEnabled(bool(faces) and can_write)
         for button in (self.review.backward, self.review.both, self.review.forward):

@@ -8,6 +8,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
 from napari_red._qt import tasks
+from napari_red._qt.erase_person import erase
 from napari_red._qt.panels.faces import FaceRow, FacesPanel
 from napari_red._qt.workbench import Workbench
 from napari_red.core import track_edits
@@ -24,9 +25,13 @@ class FacesControl(QObject):
     Signals
     -------
     failed : str, an edit that couldn't be made, and what to do
+    told : str, how an edit went
+    stands : str, how many faces there are
     """
 
     failed = Signal(str)
+    told = Signal(str)
+    stands = Signal(str)
 
     def __init__(self, panel: FacesPanel, work: Workbench) -> None:
         super().__init__()
@@ -44,6 +49,8 @@ class FacesControl(QObject):
             lambda other: self._edit(lambda s, face: track_edits.merge_tracks(s, face, other))
         )
         panel.swap.connect(self._swap)
+        panel.show_hidden.connect(work.view.show_hidden)
+        panel.erase.connect(self._erase)
         work.view.actions.split_wanted.connect(lambda _: self._split())
         work.view.actions.swap_wanted.connect(lambda _: self._swap_with_whom())
         for signal in (work.tracks_changed, work.face_changed, work.edited, work.videos_changed):
@@ -54,6 +61,7 @@ class FacesControl(QObject):
         session = self.work.session
         rows = [] if session is None else self._rows(session)
         self.panel.show_faces(rows, self.work.face)
+        self.stands.emit(str(len(rows) or ""))
         project = None if session is None else session.project
         known = [] if project is None else [one.name for one in project.identities()]
         current = [row.person for row in rows if row.face == self.work.face]
@@ -114,6 +122,12 @@ class FacesControl(QObject):
     def _swap(self, other: int) -> None:
         frame = self.work.view.frame
         self._edit(lambda session, face: track_edits.swap_tracks(session, face, other, frame))
+
+    def _erase(self) -> None:
+        """Remove a person everywhere, after asking twice: whom, and whether really."""
+        said = erase(self.panel, self.work)
+        if said:
+            self.told.emit(said)
 
     def _swap_with_whom(self) -> None:
         """The key says no other face: there is only one, or the menu asks."""

@@ -21,9 +21,11 @@ class ReviewControl(QObject):
     Signals
     -------
     overview : Overview of the open video, or None
+    stands : str, how many frames of it are left
     """
 
     overview = Signal(object)
+    stands = Signal(str)
 
     def __init__(self, panel: ReviewPanel, strip: ReviewStrip, work: Workbench) -> None:
         super().__init__()
@@ -41,7 +43,6 @@ class ReviewControl(QObject):
             (panel.accept_up_to, actions.accept_up_to),
             (panel.undo, work.view.undo),
             (panel.redo, work.view.redo),
-            (panel.show_hidden, work.view.show_hidden),
         ):
             pressed.clicked.connect(lambda _, act=act: act())
         strip.went.connect(lambda frame: work.viewer.dims.set_current_step(0, frame))
@@ -88,8 +89,10 @@ class ReviewControl(QObject):
         session = self.work.session
         if session is None or not session.n_faces:
             self.panel.counts.setText("Nothing to review yet: pre-annotate a video first.")
+            self.stands.emit("")
             return
         found = edits.counts(session)
+        self.stands.emit(f"{found['left']} left")
         self.panel.counts.setText(
             f"{found['accepted']} accepted · {found['corrected']} corrected · {found['left']} left"
         )

@@ -112,6 +112,10 @@ class Sections(QWidget):
         """The section with that title."""
         return next(one for one in self.sections if one.title == title)
 
+    def say(self, title: str, summary: str) -> None:
+        """Say beside a title how its panel stands, also while it is closed."""
+        self.section(title).summary.setText(summary)
+
     def open(self, title: str) -> None:
         """Open a section; others close if there is no room."""
         self._toggle(self.section(title), True)

@@ -88,6 +88,7 @@ class JobLine(QWidget):
         self.progress.setFixedHeight(10)
         self.cancel = button("Cancel", "Stop the running job; what it found until then is kept")
         self.message = note()
+        self.message.setMinimumHeight(self.message.fontMetrics().height() + 4)  # never jumps
         self.bar = QWidget()
         bar = row(self.progress, self.cancel)
         bar.setStretch(0, 1)
@@ -120,7 +121,6 @@ class JobLine(QWidget):
         self.message.setToolTip(text)
         if self.message.styleSheet() != style:
             self.message.setStyleSheet(style)
-        self.message.setVisible(bool(text))
 
 
 class StateBar(QWidget):

@@ -34,9 +34,11 @@ class VideosControl(QObject):
     Signals
     -------
     failed : str, what can't be done, and what to do
+    stands : str, how many videos are done
     """
 
     failed = Signal(str)
+    stands = Signal(str)
     _event = Signal(object)
 
     def __init__(
@@ -143,6 +145,8 @@ class VideosControl(QObject):
             row = VideoRow(("layer", place), layer.name, str(path), is_open=layer is work.video)
             rows.append(row)
         self.panel.show_rows(rows)
+        done = sum(row.state == "done" for row in rows)
+        self.stands.emit(f"{done} of {len(rows)} done" if len(rows) > 1 else "")
         self._show_batch()
 
     # -- what is pressed -----------------------------------------------------------

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from napari.components import ViewerModel
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_red._qt.background import Background
 from napari_red._qt.face_boxes import FaceBoxes
@@ -186,6 +186,7 @@ class Workbench(QObject):
             other.visible = other is video
         self._tracks = session.tracks
         self.view.show(video, session)
+        QTimer.singleShot(0, self._take_up)
         for signal in (self.videos_changed, self.tracks_changed, self.face_changed, self.changed):
             signal.emit()
 
@@ -293,6 +294,26 @@ class Workbench(QObject):
             self.sessions.end(self.session)
         self.video = self.session = None
         self._tracks = []
+
+    def _take_up(self) -> None:
+        """Landmarks over the video, and ready to be dragged: napari puts a new layer on top
+        and chooses it, but only after it has said that it is there."""
+        points, layers = self.view.points, self.viewer.layers
+        if self._closed or self.video not in layers or points not in layers:
+            return
+        if layers.index(self.video) > 0:
+            layers.move(layers.index(self.video), 0)
+        if points.visible:
+            layers.selection.active = points
+
+    def reload(self) -> None:
+        """The open video's faces were changed in the project, not in its session."""
+        session = self.session
+        if session is not None:
+            session.reload()
+            for listener in list(session.listeners):
+                listener(0, session.n_frames - 1)
+        self.videos_changed.emit()
 
     def _on_shown(self) -> None:
         if self.video is not None:

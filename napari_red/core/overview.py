@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -72,8 +72,18 @@ def overview_of(session: Session, store: FeatureStore, width: int) -> Callable[[
         columns, seen = [], []
         for track_id, corrected, accepted in tracks:
             features = store.of(track_id, n_frames)
-            columns.append(strip(features, corrected, accepted.as_array(n_frames), width))
-            seen.append(int((~features.lost).sum()))
+            made = strip(features, corrected, accepted.as_array(n_frames), width)
+            there = np.flatnonzero(~features.lost)
+            columns.append(_within(made, there, n_frames))
+            seen.append(len(there))
         return Overview(n_frames, merged(columns), tuple(seen))
 
     return make
+
+
+def _within(columns: StripColumns, there: np.ndarray, n_frames: int) -> StripColumns:
+    """A face isn't lost before its first frame and after its last."""
+    width = len(columns.confidence)
+    starts = np.arange(width) * n_frames // width
+    first, last = (int(there[0]), int(there[-1])) if len(there) else (n_frames, -1)
+    return replace(columns, lost=columns.lost & (starts > first) & (starts < last))

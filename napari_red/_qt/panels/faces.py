@@ -46,6 +46,7 @@ class FacesPanel(QWidget):
     named : str, who the chosen face is
     delete, split : about the chosen face
     merge, swap : int, the other face
+    show_hidden : every landmark of the frame is visible
     erase : remove a person everywhere
     """
 
@@ -56,6 +57,7 @@ class FacesPanel(QWidget):
     split = Signal()
     merge = Signal(int)
     swap = Signal(int)
+    show_hidden = Signal()
     erase = Signal()
 
     def __init__(self) -> None:
@@ -131,7 +133,6 @@ class FacesPanel(QWidget):
             self.list.addTopLevelItem(item)
             if one.face == current:
                 self.list.setCurrentItem(item)
-        self.list.setVisible(bool(faces))
         for widget in (self.person, self.more):
             widget.setEnabled(current is not None)
 
@@ -181,6 +182,8 @@ class FacesPanel(QWidget):
                 name = f"face {one.face + 1}" + (f" ({one.person})" if one.person else "")
                 others.addAction(name, partial(signal.emit, one.face))
         self.menu.addAction("Delete this face", self.delete.emit)
+        hidden = self.menu.addAction("Show its frame's hidden landmarks", self.show_hidden.emit)
+        hidden.setToolTip("Landmarks that were deleted are only hidden (Shift+H)")
         self.menu.addSeparator()
         self.menu.addAction("Erase a person everywhere …", self.erase.emit)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy, QWidget
+from qtpy.QtWidgets import QLabel, QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
 from napari_red._qt.parts import button, column, note, row
 from napari_red.core.review import ToReview
@@ -33,11 +33,10 @@ class ReviewPanel(QWidget):
         self.accept_up_to = button("… up to here", "Every frame up to this one is right as it is")
         self.undo = button("Undo", "Take the last edit back (Ctrl+Z)")
         self.redo = button("Redo", "Make it again (Ctrl+Shift+Z)")
-        self.show_hidden = button("Show hidden", "Landmarks that were deleted are only hidden")
         self.backward = button(
             "◀ Back", "Follow the chosen face anew from this frame, towards the start"
         )
-        self.both = button("◀ Both ▶", "Follow the chosen face anew from this frame, both ways")
+        self.both = button("Both", "Follow the chosen face anew from this frame, both ways")
         self.forward = button(
             "On ▶", "Follow the chosen face anew from this frame, towards the end"
         )
@@ -58,9 +57,16 @@ class ReviewPanel(QWidget):
             self.counts,
             self.list,
             row(self.previous, self.next, None, self.accept, self.accept_up_to),
-            row(self.backward, self.both, self.forward, None),
+            row(
+                QLabel("Re-track"),
+                self.backward,
+                self.both,
+                self.forward,
+                None,
+                self.undo,
+                self.redo,
+            ),
             self.choice,
-            row(self.undo, self.redo, self.show_hidden, None),
         )
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
@@ -106,7 +112,7 @@ class _Queue(QListWidget):
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(120, 66)
+        return QSize(120, 58)
 
     def sizeHint(self) -> QSize:
         return QSize(240, 140)

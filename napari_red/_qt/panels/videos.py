@@ -8,6 +8,7 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
+    QLabel,
     QMenu,
     QProgressBar,
     QSizePolicy,
@@ -75,8 +76,10 @@ class VideosPanel(QWidget):
         self.list.itemDoubleClicked.connect(lambda item, _: self.opened.emit(item.data(0, _KEY)))
         self.list.itemActivated.connect(lambda item, _: self.opened.emit(item.data(0, _KEY)))
         self.hint = note("Open or drop a video to begin, or open a project.")
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.hint.setMinimumHeight(64)
         self.start = button(
-            "Pre-annotate",
+            "This video",
             "Find the landmarks in every frame of the open video; corrected frames stay as "
             "they are",
         )
@@ -97,7 +100,14 @@ class VideosPanel(QWidget):
             self.hint,
             self.list,
             self.progress,
-            row(self.start, self.start_selected, self.start_all, self.stop, None),
+            row(
+                QLabel("Pre-annotate"),
+                self.start,
+                self.start_selected,
+                self.start_all,
+                self.stop,
+                None,
+            ),
         )
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
@@ -166,7 +176,7 @@ class VideoList(QTreeWidget):
     """Asks for little room and takes what there is."""
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(120, 84)
+        return QSize(120, 64)
 
     def sizeHint(self) -> QSize:
         return QSize(240, 120)
