@@ -1,0 +1,170 @@
+import numpy as np
+import pytest
+
+from napari_red.core import edits, track_edits
+from napari_red.core.blank_video import BlankVideo
+from napari_red.core.merge import MergeError, merge
+from napari_red.core.project import Project
+from napari_red.core.records import Prediction
+from napari_red.core.session import Session
+
+FRAMES = (0, 3, 4, 127, 128, 299)
+
+
+def video(folder, name) -> BlankVideo:
+    (folder / f"{name}.mp4").write_bytes(name.encode())
+    return BlankVideo(folder / f"{name}.mp4", 300)
+
+
+def annotated(folder, name: str, project: Project | None = None, *, by_person: bool = True):
+    """A session with two faces; the first is Ann, corrected in frame 3."""
+    path = None if project else folder / f"{name}.red"
+    session = Session(video(folder, name), path, project=project)
+    seed = np.random.default_rng(len(name))
+    run = session.start_run(f"model of {name}", "cpu")
+    sure = np.full(68, 0.5, np.float32)
+    shapes = seed.normal(300, 90, (300, 2, 68, 2)).astype(np.float32)
+    session.store(
+        run,
+        [(face, Prediction(i, shapes[i, face], sure)) for i in range(300) for face in range(2)],
+    )
+    if by_person:
+        track_edits.name_identity(session, 0, "Ann")
+        session.move(3, 0, {5: (len(name) + 0.5, 7)})
+        edits.accept_up_to(session, 4)
+        track_edits.add_track(session)
+        track_edits.delete_track(session, 2)
+    return session
+
+
+def shown(session: Session) -> list:
+    names = [track.identity and track.identity.name for track in session.tracks]
+    views = [session.view(frame) for frame in FRAMES]
+    models = session.project.run_models(session.video_id)
+    return [
+        names,
+        [models.get(int(run)) for view in views for run in view.run],
+        *(getattr(v, part) for v in views for part in ("landmarks", "corrected", "accepted")),
+    ]
+
+
+def same(one: list, other: list) -> None:
+    assert one[:2] == other[:2]
+    for a, b in zip(one[2:], other[2:], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.fixture
+def two(tmp_path):
+    with annotated(tmp_path, "a") as a, annotated(tmp_path, "bb") as b:
+        track_edits.name_identity(b, 1, "Bob")
+        yield a, b
+
+
+def test_everything_of_both_is_in_the_new_project_and_can_be_undone(two, tmp_path):
+    before = [shown(session) for session in two]
+    undoable = [session.can_undo() for session in two]
+    sources = [session.project.path for session in two]
+    contents = [path.read_bytes() for path in sources]
+    merged = merge(sources, tmp_path / "both.red")
+    assert (merged.videos, merged.people, merged.left_out) == (2, 2, [])
+    assert [path.read_bytes() for path in sources] == contents
+    with Project(tmp_path / "both.red") as both:
+        assert [one.name for one in both.identities()] == ["Ann", "Bob"]
+        for old, view, steps in zip(two, before, undoable, strict=True):
+            with Session(old.video, project=both) as session:
+                same(view, shown(session))
+                assert session.can_undo() == steps
+                while session.undo() is not None:
+                    pass
+                assert session.corrected_frames() == []
+                while session.redo() is not None:
+                    pass
+                same(view, shown(session))
+        assert both.database.read("PRAGMA foreign_key_check") == []
+        assert both.database.read("PRAGMA integrity_check") == [("ok",)]
+
+
+def test_people_of_the_same_name_are_one(two, tmp_path):
+    merge([session.project.path for session in two], tmp_path / "both.red")
+    with Project(tmp_path / "both.red") as both:
+        anns = {t.identity.id for t in both.tracks() if t.identity and t.identity.name == "Ann"}
+        assert len(anns) == 1
+
+
+def test_work_goes_on_in_the_new_project(two, tmp_path):
+    merge([session.project.path for session in two], tmp_path / "both.red")
+    with (
+        Project(tmp_path / "both.red") as both,
+        Session(two[1].video, project=both) as session,
+    ):
+        run = session.start_run("new", "cpu")
+        points = np.full((68, 2), 9, np.float32)
+        session.store(run, [(0, Prediction(200, points, np.ones(68, np.float32)))])
+        assert (session.view(200).landmarks[0] == 9).all()
+        new = track_edits.add_track(session)
+        assert session.tracks[new].id > max(t.id for t in both.tracks() if t.video_id == 1)
+        assert session.undo() is not None
+
+
+def test_a_video_that_people_worked_on_in_both_is_refused(tmp_path):
+    (tmp_path / "x").mkdir()
+    with (
+        annotated(tmp_path, "a") as a,
+        annotated(tmp_path / "x", "a") as b,
+        pytest.raises(MergeError, match=r"people worked on this video in .*leave one of"),
+    ):
+        merge([a.project.path, b.project.path], tmp_path / "both.red")
+    assert not (tmp_path / "both.red").exists()
+
+
+def test_a_video_that_nobody_worked_on_in_one_is_taken_from_the_other(tmp_path):
+    (tmp_path / "x").mkdir()
+    with (
+        annotated(tmp_path, "a", by_person=False) as idle,
+        annotated(tmp_path / "x", "a") as worked,
+    ):
+        paths = [idle.project.path, worked.project.path]
+        merged = merge(paths, tmp_path / "both.red")
+        assert merged.left_out == [(idle.project.path, "a")]
+        with (
+            Project(tmp_path / "both.red") as both,
+            Session(worked.video, project=both) as session,
+        ):
+            same(shown(worked), shown(session))
+
+
+def test_models_settings_and_held_out_frames_come_along(two, tmp_path):
+    for number, session in enumerate(two):
+        database = session.project.database
+        database.write(
+            lambda db, n=number: db.execute(
+                "INSERT INTO models (name, fingerprint, made) VALUES ('model 1', ?, '')", (str(n),)
+            )
+        )
+        database.write(lambda db: db.execute("INSERT INTO model_files VALUES (1, X'00')"))
+        database.write(lambda db: db.execute("INSERT INTO held_out VALUES (1, 3)"))
+        database.write(
+            lambda db, n=number: db.execute("INSERT INTO settings VALUES ('secret', ?)", (str(n),))
+        )
+    merge([session.project.path for session in two], tmp_path / "both.red")
+    with Project(tmp_path / "both.red") as both:
+        read = both.database.read
+        assert read("SELECT name FROM models ORDER BY id") == [("model 1",), ("model 1 (bb)",)]
+        assert read("SELECT COUNT(*) FROM model_files") == [(2,)]
+        assert len(read("SELECT * FROM held_out")) == 2
+        assert read("SELECT value FROM settings") == [("0",)]
+
+
+def test_an_existing_file_is_never_written_over(two, tmp_path):
+    before = two[1].project.path.read_bytes()
+    with pytest.raises(MergeError, match="is there already"):
+        merge([two[0].project.path], two[1].project.path)
+    assert two[1].project.path.read_bytes() == before
+
+
+def test_nothing_is_left_where_merging_fails(two, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_red.core.merge._Copy._history", lambda self: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        merge([session.project.path for session in two], tmp_path / "both.red")
+    assert not (tmp_path / "both.red").exists()

@@ -1,0 +1,283 @@
+import threading
+
+import numpy as np
+import pytest
+from two_faces import L, predict, session, shape
+
+from napari_red.core import edits, track_edits
+from napari_red.core.blank_video import BlankVideo
+from napari_red.core.edits import EditError
+from napari_red.core.project import Project
+from napari_red.core.records import Prediction
+from napari_red.core.session import Session
+
+__all__ = ["session"]
+
+
+def names(session: Session) -> list[str | None]:
+    return [track.identity.name if track.identity else None for track in session.tracks]
+
+
+def landmarks(session: Session, frame: int) -> list[list[float]]:
+    """The first coordinate of each face."""
+    return session.view(frame).landmarks[:, 0, 0].tolist()
+
+
+@pytest.fixture
+def two(tmp_path):
+    """Two videos of one project, open at once."""
+    with Project(tmp_path / "p.red") as project:
+        sessions = []
+        for name in ("a", "b"):
+            (tmp_path / f"{name}.mp4").write_bytes(name.encode())
+            opened = Session(BlankVideo(tmp_path / f"{name}.mp4", 200), project=project)
+            predict(opened, range(3))
+            sessions.append(opened)
+        yield sessions
+
+
+# -- who it is -----------------------------------------------------------------------------
+
+
+def test_the_same_name_is_the_same_person(session):
+    track_edits.name_identity(session, 0, "Ann")
+    track_edits.name_identity(session, 1, "  Ann ")
+    assert names(session) == ["Ann", "Ann"]
+    assert len(session.project.identities()) == 1
+    assert track_edits.faces_of(session, ["Ann"]) == [0, 1]
+
+
+@pytest.mark.parametrize("blank", [None, "", "  "])
+def test_a_blank_name_is_nobody(session, blank):
+    track_edits.name_identity(session, 0, "Ann")
+    track_edits.name_identity(session, 0, blank)
+    assert names(session) == [None, None]
+
+
+def test_undoing_the_first_naming_takes_the_name_off_the_list(session):
+    track_edits.name_identity(session, 0, "Ann")
+    session.undo()
+    assert session.project.identities() == []
+    session.redo()
+    assert names(session) == ["Ann", None]
+
+
+def test_renaming_reaches_every_face_and_goes_back(session):
+    track_edits.name_identity(session, 0, "Ann")
+    track_edits.name_identity(session, 1, "Ann")
+    track_edits.rename_identity(session, "Ann", "Anna")
+    assert names(session) == ["Anna", "Anna"]
+    session.undo()
+    assert names(session) == ["Ann", "Ann"]
+
+
+def test_renaming_to_somebody_else_or_nobody_is_refused(session):
+    track_edits.name_identity(session, 0, "Ann")
+    track_edits.name_identity(session, 1, "Bob")
+    with pytest.raises(EditError, match="somebody else has it"):
+        track_edits.rename_identity(session, "Ann", "Bob")
+    with pytest.raises(EditError, match="it is empty"):
+        track_edits.rename_identity(session, "Ann", " ")
+    with pytest.raises(EditError, match="nobody in this project is called so"):
+        track_edits.rename_identity(session, "Cy", "Dan")
+
+
+def test_a_name_that_another_video_uses_survives_undo_here(two):
+    a, b = two
+    track_edits.name_identity(a, 0, "Ann")
+    track_edits.name_identity(b, 0, "Ann")
+    a.undo()
+    b.reload()
+    assert names(b)[0] == "Ann"
+    a.redo()
+    assert names(a)[0] == "Ann"
+
+
+def test_a_face_brought_back_has_its_name_though_the_name_was_undone_elsewhere(two):
+    a, b = two
+    track_edits.name_identity(a, 0, "Ann")
+    track_edits.name_identity(b, 0, "Ann")
+    track_edits.delete_track(b, 0)
+    a.undo()  # nobody is called so now
+    b.undo()
+    assert names(b)[0] == "Ann"
+    a.redo()
+    assert names(a)[0] == "Ann"
+    assert len(a.project.identities()) == 1
+
+
+def test_redoing_a_name_that_somebody_gave_anew_joins_them(two):
+    a, b = two
+    track_edits.name_identity(a, 0, "Ann")
+    a.undo()
+    track_edits.name_identity(b, 0, "Ann")
+    a.redo()
+    b.reload()
+    assert names(a)[0] == names(b)[0] == "Ann"
+    assert len(a.project.identities()) == 1
+
+
+def test_undoing_a_renaming_leaves_a_name_that_another_video_gave_since(two):
+    a, b = two
+    track_edits.name_identity(a, 0, "Ann")
+    track_edits.rename_identity(a, "Ann", "Anna")
+    track_edits.name_identity(b, 0, "Anna")
+    track_edits.rename_identity(b, "Anna", "Annie")
+    assert a.undo() is not None
+    assert [one.name for one in a.project.identities()] == ["Annie"]
+    b.undo()
+    assert [one.name for one in a.project.identities()] == ["Anna"]
+
+
+def test_undoing_a_renaming_never_makes_two_of_one_name(two):
+    a, b = two
+    track_edits.name_identity(a, 0, "Ann")
+    track_edits.rename_identity(a, "Ann", "Anna")
+    track_edits.name_identity(b, 0, "Ann")
+    assert a.undo() is not None
+    assert [one.name for one in a.project.identities()] == ["Ann", "Anna"]
+    assert a.undo() is not None  # nothing is stuck
+
+
+# -- whole faces ---------------------------------------------------------------------------
+
+
+def test_a_deleted_face_comes_back_with_everything(session):
+    session.move(5, 1, {2: (3, 4)})
+    edits.accept_up_to(session, 8, [1])
+    track_edits.name_identity(session, 1, "Ann")
+    before = [session.view(frame) for frame in (4, 5, 8, 9)]
+    track_edits.delete_track(session, 1)
+    assert session.n_faces == 1
+    session.undo()
+    assert names(session) == [None, "Ann"]
+    for old in before:
+        new = session.view(old.frame)
+        np.testing.assert_array_equal(new.landmarks, old.landmarks)
+        np.testing.assert_array_equal(new.corrected, old.corrected)
+        np.testing.assert_array_equal(new.accepted, old.accepted)
+
+
+def test_deleting_again_after_a_model_found_more_works_and_brings_that_back_too(session):
+    track_edits.delete_track(session, 1)
+    session.undo()
+    predict(session, [1500], offset=1000)
+    session.redo()
+    assert session.n_faces == 1
+    session.undo()
+    assert landmarks(session, 1500) == [2500, 2600]
+    assert landmarks(session, 10) == [10, 110]
+
+
+def test_what_a_model_said_of_an_added_face_goes_and_comes_back_with_it(session):
+    new = track_edits.add_track(session)
+    predict(session, [5, 700], faces=3, offset=1000)
+    session.undo()
+    assert session.n_faces == 2
+    session.redo()
+    assert landmarks(session, 5)[new] == 1205
+    assert landmarks(session, 700)[new] == 1900
+    session.undo()
+    session.redo()
+    assert landmarks(session, 700)[new] == 1900
+
+
+def test_a_face_that_a_model_finds_meanwhile_gets_another_number(session):
+    track_edits.delete_track(session, 1)
+    predict(session, [5], offset=1000)  # a second face again
+    session.undo()
+    assert session.n_faces == 3
+    assert sorted(landmarks(session, 5)[1:]) == [105, 1105]
+
+
+def test_a_run_goes_on_with_the_faces_it_started_with(session):
+    run = session.start_run("long", "cpu")
+    track_edits.delete_track(session, 0)
+    sure = np.ones(L, np.float32)
+    session.store(run, [(k, Prediction(5, shape(2000 + k), sure)) for k in range(2)])
+    assert landmarks(session, 5) == [2001]
+    session.undo()
+    assert landmarks(session, 5) == [5, 2001]
+
+
+def test_merging_fills_gaps_and_keeps_what_a_person_did(session):
+    new = track_edits.add_track(session)
+    run = session.start_run("made", "cpu")
+    sure = np.ones(L, np.float32)
+    session.store(run, [(new, Prediction(f, shape(900 + f), sure)) for f in range(290, 310)])
+    session.move(291, new, {0: (1, 1)})
+    edits.accept(session, 292, [new])
+    session.move(293, 0, {0: (2, 2)})
+    session.move(293, new, {0: (3, 3)})
+    track_edits.name_identity(session, new, "Ann")
+    track_edits.merge_tracks(session, 0, new)
+    assert session.n_faces == 2
+    assert names(session)[0] == "Ann"
+    assert landmarks(session, 290)[0] == 290  # both were found: the face stays
+    assert landmarks(session, 291)[0] == 1  # corrected in the other
+    assert landmarks(session, 292)[0] == 1192  # accepted in the other
+    assert session.view(292).accepted[0]
+    assert landmarks(session, 293)[0] == 2  # corrected in both: the face stays
+    assert landmarks(session, 305)[0] == 1205  # only in the other
+    session.undo()
+    assert session.n_faces == 3
+    assert landmarks(session, 291)[0] == 291
+    assert landmarks(session, 305)[new] == 1205
+
+
+def test_a_face_is_not_merged_or_swapped_with_itself(session):
+    with pytest.raises(EditError, match="merged with itself"):
+        track_edits.merge_tracks(session, 1, 1)
+    with pytest.raises(EditError, match="swapped with itself"):
+        track_edits.swap_tracks(session, 1, 1, 0)
+
+
+def test_splitting_moves_everything_from_the_frame_on(session):
+    session.move(129, 0, {0: (1, 1)})
+    edits.accept_up_to(session, 140, [0])
+    new = track_edits.split_track(session, 0, 130)
+    assert new == 2
+    assert landmarks(session, 129)[0] == 1
+    assert np.isnan(session.view(129).landmarks[new]).all()
+    assert landmarks(session, 130)[new] == 130
+    assert np.isnan(session.view(130).landmarks[0]).all()
+    assert session.view(129).accepted.tolist() == [True, False, False]
+    assert session.view(130).accepted.tolist() == [False, False, True]
+    session.undo()
+    assert session.n_faces == 2
+    assert landmarks(session, 130)[0] == 130
+
+
+def test_swapping_exchanges_from_the_frame_on_and_twice_is_nothing(session):
+    session.move(200, 1, {0: (1, 1)})
+    edits.accept(session, 201, [0])
+    track_edits.swap_tracks(session, 0, 1, 150)
+    assert landmarks(session, 149) == [149, 249]
+    assert landmarks(session, 150) == [250, 150]
+    assert landmarks(session, 200) == [1, 200]
+    assert session.view(201).accepted.tolist() == [False, True]
+    track_edits.swap_tracks(session, 0, 1, 150)
+    assert landmarks(session, 150) == [150, 250]
+    assert landmarks(session, 200) == [200, 1]
+
+
+def test_an_edit_and_a_model_at_work_do_not_lose_each_others_frames(session):
+    run = session.start_run("long", "cpu")
+    sure = np.ones(L, np.float32)
+
+    def store() -> None:
+        for frame in range(300, 420):
+            batch = [(k, Prediction(frame, shape(frame + 100 * k), sure)) for k in range(2)]
+            session.store(run, batch)
+
+    worker = threading.Thread(target=store)
+    worker.start()
+    for _ in range(6):
+        track_edits.swap_tracks(session, 0, 1, 0)
+    worker.join()
+    for frame in range(420):
+        assert sorted(landmarks(session, frame)) == [frame, frame + 100]
+    while session.undo() is not None:
+        pass
+    for frame in range(300):
+        assert landmarks(session, frame) == [frame, frame + 100]
