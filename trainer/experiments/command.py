@@ -6,6 +6,7 @@ import typer
 
 from trainer.console import ToldGroup
 from trainer.experiments.cascade import cascade
+from trainer.experiments.economy import annotation_economy
 from trainer.experiments.identity import identity
 from trainer.experiments.peers import peers
 from trainer.experiments.ranking import ranking
@@ -25,3 +26,4 @@ for command in (steps, cascade, temporal, identity):
 app.command()(peers)
 app.command()(speed)
 app.command()(ranking)
+app.command()(annotation_economy)
