@@ -24,6 +24,7 @@ lint: setup          ## ruff and mypy
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 
-bench: setup         ## frames a second of sequential alignment; a project of a million frames
+bench: setup         ## frames a second of sequential alignment; a project of a million frames; one of fifty videos
 	@$(PY) -m trainer benchmark
 	@$(PY) -m napari_red.core.project_benchmark
+	@$(PY) -m napari_red.core.batch_benchmark

@@ -108,6 +108,47 @@ def test_info_counts_what_is_there_while_a_window_has_it_open(project, folder, a
     assert "by Carla" in said
 
 
+@pytest.fixture
+def two(folder, aligners):
+    """Two projects of the same video; in the second the chin is put 6 pixels lower."""
+    paths = folder / "one.red", folder / "two.red"
+    for path, down in zip(paths, (0, 6), strict=True):
+        call("new", path, folder / "Anna", "--identity-from-folder")
+        call("annotate", path)
+        with Project(path) as opened:
+            video = opened.videos()[0]
+            with open_video(video.path) as film, Session(film, project=opened) as session:
+                x, y = session.track(0).merged(3)[8]
+                session.move(3, 0, {8: (float(x), float(y) + down)})
+    return paths
+
+
+def test_two_annotators_are_compared(two):
+    said = call("compare", *two, "--landmarks")
+    assert "landmark 9" in said
+    assert "jaw" in said
+
+
+def test_projects_of_different_videos_become_one(two, folder):
+    call("new", folder / "ben.red", folder / "Ben")
+    said = call("merge", folder / "both.red", two[0], folder / "ben.red")
+    assert "2 videos, 1 people" in said
+    assert "b" in call("info", folder / "both.red")
+    assert "people worked on this video" in call("merge", folder / "x.red", *two, code=2)
+
+
+def test_a_person_is_erased_when_that_is_confirmed(two):
+    path = two[0]
+    assert "it has: Anna" in call("erase", path, "Bob", "-y", code=2)
+    result = CliRunner().invoke(app, ["erase", str(path), "Anna"], input="n\n")
+    assert result.exit_code == 1
+    assert "Anna" in call("info", path)
+    assert "1 faces" in call("erase", path, "Anna", "--yes")
+    with Project(path, "read") as opened:
+        assert opened.identities() == []
+        assert opened.tracks() == []
+
+
 def test_doctor_can_be_quick():
     said = call("doctor", "--quick")
     assert "Codecs" in said
