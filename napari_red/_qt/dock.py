@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import napari
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_red._qt import tasks
@@ -68,6 +69,10 @@ class FaceLandmarksDock(QWidget):
         self.review_control.ask()
         self._show_state()
 
+    def sizeHint(self) -> QSize:
+        """Wide enough for every row, and no wider: the canvas needs the room."""
+        return QSize(max(self.minimumSizeHint().width(), WIDTH), super().sizeHint().height())
+
     def chosen_model(self) -> tuple[str, str]:
         """The model and the device that are chosen."""
         return self.state.model.model, self.state.model.device.currentText()
@@ -102,7 +107,8 @@ class FaceLandmarksDock(QWidget):
             self.sections.add(title, panel, tip)
         view = ViewOptionsBox(self.workbench.view.options)
         self.sections.add("View", view, "What is shown on the canvas, and how", opened=False)
-        self.sections.open("Review")
+        for title in ("Faces", "Review"):  # where there is little room, these stay open
+            self.sections.open(title)
         self.setMinimumWidth(WIDTH)
 
     def _join(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from napari.components import ViewerModel
+from napari.layers import Layer
 from napari.utils.notifications import show_error, show_warning
 
 from napari_red._qt.background import Background
@@ -85,3 +86,15 @@ class ProjectLayer:
         self.viewer.dims.set_current_step(0, self._frames.get(Path(stack.video.path), 0))
         self.viewer.reset_view()
         then()
+
+
+def landmarks_on_top(viewer: ViewerModel, video: VideoLayer, points: Layer | None) -> None:
+    """Landmarks over the video, and ready to be dragged: napari puts a new layer on top and
+    chooses it, but only after it has said that the layer is there."""
+    layers = viewer.layers
+    if points is None or video not in layers or points not in layers:
+        return
+    if layers.index(video) > layers.index(points):
+        layers.move(layers.index(video), 0)
+    if points.visible:
+        layers.selection.active = points

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from napari.utils.notifications import ErrorNotification, notification_manager, show_error
+from napari.utils.notifications import (
+    ErrorNotification,
+    notification_manager,
+    show_error,
+    show_info,
+)
 from qtpy.QtCore import QObject, Signal
 
 from napari_red._qt.job import BackgroundJob
@@ -106,3 +111,41 @@ class JobRunner(QObject):
                 else:
                     notification_manager.dispatch(ErrorNotification(failed.error))
         self.changed.emit()
+
+
+class Jobs(QObject):
+    """The two jobs of a window: one on the open video or on files, and one that goes through
+    many videos beside it.
+
+    Signals
+    -------
+    changed : one of them began or ended
+    """
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner, self.batch = JobRunner(), JobRunner()
+        for one in (self.runner, self.batch):
+            one.changed.connect(self.changed)
+
+    def hold_video(self) -> bool:
+        """Whether the open video must stay open; says so."""
+        held = self.runner.busy and self.runner.holds_video
+        if held:
+            show_info("The running job belongs to the open video; cancel it or let it end.")
+        return held
+
+    def hold_project(self) -> bool:
+        """Whether the project must stay open; says so."""
+        held = self.runner.busy or self.batch.busy
+        if held:
+            show_info("A job is running in this project; cancel it or let it end.")
+        return held
+
+    def end(self) -> None:
+        """Stop both and wait; nobody is told how they ended."""
+        for one in (self.runner, self.batch):
+            one.blockSignals(True)
+            one.end()

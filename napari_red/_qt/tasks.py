@@ -163,9 +163,8 @@ def export(
     work.view.commit()
 
     def finish(summary: ExportSummary) -> str:
-        said = say_exported(summary)
-        then(said, summary.out)
-        return said
+        then(say_exported(summary), summary.out)
+        return f"Exported to {summary.out.name}."
 
     work.runner.start(
         lambda report, stop: export_project(

@@ -138,11 +138,11 @@ class VideosControl(QObject):
             for one in self.standings
         ]
         paths = {Path(one.video.path) for one in self.standings}
-        for place, layer in enumerate(work.videos):
+        for layer in work.videos:
             path = Path(layer.data.video.path).absolute()
             if path in paths or (layer is work.video and here is not None):
                 continue
-            row = VideoRow(("layer", place), layer.name, str(path), is_open=layer is work.video)
+            row = VideoRow(("layer", id(layer)), layer.name, str(path), is_open=layer is work.video)
             rows.append(row)
         self.panel.show_rows(rows)
         done = sum(row.state == "done" for row in rows)
@@ -155,8 +155,9 @@ class VideosControl(QObject):
         """Work on the video of a row."""
         kind, number = key
         if kind == "layer":
-            if number < len(self.work.videos):
-                self.work.open(self.work.videos[number])
+            for layer in self.work.videos:
+                if id(layer) == number:
+                    self.work.open(layer)
             return
         for one in self.standings:
             if one.video.id == number:

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from napari.components import ViewerModel
-from napari.utils.notifications import show_error, show_info, show_warning
+from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_red._qt.background import Background
 from napari_red._qt.face_boxes import FaceBoxes
-from napari_red._qt.project_layer import ProjectLayer
-from napari_red._qt.runner import JobRunner
+from napari_red._qt.project_layer import ProjectLayer, landmarks_on_top
+from napari_red._qt.runner import Jobs
 from napari_red._qt.video_layer import VideoLayer
 from napari_red._qt.view import LandmarkView
 from napari_red.core.aligner_process import AlignerProcess
@@ -70,10 +70,9 @@ class Workbench(QObject):
         self.viewer = viewer
         self.boxes = FaceBoxes(viewer)
         self.boxes.changed.connect(self.changed)
-        self.runner = JobRunner()
-        self.batch = JobRunner()
-        for runner in (self.runner, self.batch):
-            runner.changed.connect(self.changed)
+        self.jobs = Jobs()
+        self.runner, self.batch = self.jobs.runner, self.jobs.batch
+        self.jobs.changed.connect(self.changed)
         self.background = Background()
         self.background.failed.connect(show_error)
         self.sessions = Sessions()
@@ -129,7 +128,7 @@ class Workbench(QObject):
         RedError
             If it can't be used; what was open stays open.
         """
-        if self._held() or self._busy():
+        if self.jobs.hold_project():
             return
         path = Path(path)
         if self.shown_project is not None and path.absolute() == self.shown_project.path.absolute():
@@ -155,7 +154,7 @@ class Workbench(QObject):
         session = self.session
         if session is None or self.sessions.shares(session):
             return self.sessions.project
-        if self._busy():
+        if self.jobs.hold_project():
             return None
         project = self.sessions.adopt(session)
         self._new_store(project)
@@ -167,7 +166,7 @@ class Workbench(QObject):
         """Work on the video of this layer: show it, and the landmarks of its project."""
         if video is self.video:
             return
-        if self._held():
+        if self.session is not None and self.jobs.hold_video():
             self.videos_changed.emit()
             return
         self._leave()
@@ -186,7 +185,7 @@ class Workbench(QObject):
             other.visible = other is video
         self._tracks = session.tracks
         self.view.show(video, session)
-        QTimer.singleShot(0, self._take_up)
+        QTimer.singleShot(0, lambda: landmarks_on_top(self.viewer, video, self.view.points))
         for signal in (self.videos_changed, self.tracks_changed, self.face_changed, self.changed):
             signal.emit()
 
@@ -195,7 +194,7 @@ class Workbench(QObject):
         if self.session is not None and self.session.video_id == record.id:
             then()
             return
-        if self._held():
+        if self.session is not None and self.jobs.hold_video():
             return
         try:
             project = self.need_project()
@@ -233,12 +232,20 @@ class Workbench(QObject):
                 store.forget(track.id)
         self.videos_changed.emit()
 
+    def reload(self) -> None:
+        """The open video's faces were changed in the project, not in its session."""
+        session = self.session
+        if session is not None:
+            session.reload()
+            for listener in list(session.listeners):
+                listener(0, session.n_frames - 1)
+        self.videos_changed.emit()
+
     def close(self) -> None:
         """Stop the job, close the project; what is on the screen is in it."""
         if self._closed:
             return
-        self.runner.end()
-        self.batch.end()
+        self.jobs.end()
         self._leave()
         self.view.close()
         self.viewer.layers.events.inserted.disconnect(self._on_inserted)
@@ -251,28 +258,13 @@ class Workbench(QObject):
             return
         self._closed = True
         self.blockSignals(True)
-        for runner in (self.runner, self.batch):
-            runner.blockSignals(True)
-            runner.end()
+        self.jobs.end()
         self.background.close()
         if self.session is not None:
             self.sessions.end(self.session)
         self.sessions.close()
 
     # -- inside --------------------------------------------------------------------
-
-    def _busy(self) -> bool:
-        """Whether a job needs the project; says so."""
-        if self.batch.busy or self.runner.busy:
-            show_info("A job is running in this project; cancel it or let it end.")
-            return True
-        return False
-
-    def _held(self) -> bool:
-        held = self.busy and self.runner.holds_video and self.session is not None
-        if held:
-            show_info("The running job belongs to the open video; cancel it or let it end.")
-        return held
 
     def _own(self, video: VideoLayer) -> Path | None:
         return self.projects.get(Path(video.data.video.path).absolute())
@@ -294,26 +286,6 @@ class Workbench(QObject):
             self.sessions.end(self.session)
         self.video = self.session = None
         self._tracks = []
-
-    def _take_up(self) -> None:
-        """Landmarks over the video, and ready to be dragged: napari puts a new layer on top
-        and chooses it, but only after it has said that it is there."""
-        points, layers = self.view.points, self.viewer.layers
-        if self._closed or self.video not in layers or points not in layers:
-            return
-        if layers.index(self.video) > 0:
-            layers.move(layers.index(self.video), 0)
-        if points.visible:
-            layers.selection.active = points
-
-    def reload(self) -> None:
-        """The open video's faces were changed in the project, not in its session."""
-        session = self.session
-        if session is not None:
-            session.reload()
-            for listener in list(session.listeners):
-                listener(0, session.n_frames - 1)
-        self.videos_changed.emit()
 
     def _on_shown(self) -> None:
         if self.video is not None:

@@ -29,7 +29,7 @@ class VideoRow:
 
     Attributes
     ----------
-    key : what is handed back when it is chosen: ("record", id) or ("layer", place)
+    key : what is handed back when it is chosen: ("record", id) or ("layer", number)
     state, message : how its pre-annotation stands
     part : how much of it is done while it runs, 0 to 1
     corrected, accepted : frames

@@ -214,10 +214,13 @@ def test_two_videos_keep_their_own_landmarks(
     assert dock.videos.names() == ["clip", "other"]
     assert dock.workbench.session.n_faces == 0
     assert not dock.workbench.view.points.visible
-    dock.videos.opened.emit(("layer", 0))
+    clip, other = viewer.layers["clip"], viewer.layers["other"]
+    qtbot.waitUntil(lambda: viewer.layers.index(other) < viewer.layers.index("Face landmarks"))
+    dock.videos.list.itemDoubleClicked.emit(dock.videos.list.topLevelItem(0), 0)
     assert dock.workbench.view.points.shown.all()
-    assert [video.visible for video in dock.workbench.videos] == [True, False]
-    viewer.layers.remove(dock.workbench.videos[0])
+    assert (clip.visible, other.visible) == (True, False)
+    qtbot.wait(100)
+    viewer.layers.remove(clip)
     assert dock.workbench.video.name == "other"
 
 
