@@ -123,3 +123,36 @@ class Naive:
             for face, track in enumerate(tracks)
             for frame in self.corrected_frames(track)
         )
+
+
+class NanTuple(tuple):
+    """Numbers, where NaN equals NaN."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, tuple) and np.array_equal(self, other, equal_nan=True)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return 0
+
+
+def frames_of(state: State, *tracks: int) -> list[int]:
+    """The frames in which anything is known of these tracks."""
+    return sorted({key[2] for key in state if len(key) == 3 and key[1] in tracks})
+
+
+def exchange(state: State, one: int, two: int, frame: int) -> None:
+    """Two tracks change places in a frame."""
+    for kind in ("pred", "placed", "hidden", "accepted"):
+        mine, theirs = (state.pop((kind, track, frame), None) for track in (one, two))
+        for track, value in ((one, theirs), (two, mine)):
+            if value is not None:
+                state[kind, track, frame] = value
+
+
+def drop(state: State, track: int) -> None:
+    """A track is gone, with everything."""
+    for key in [key for key in state if key[1] == track]:
+        del state[key]

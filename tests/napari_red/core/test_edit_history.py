@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from naive_project import L, Naive, State
+from naive_project import L, Naive, NanTuple, State, drop, exchange, frames_of
 
 from napari_red.core import edits, track_edits
 from napari_red.core.blank_video import BlankVideo
@@ -388,36 +388,6 @@ class Edits(RuleBasedStateMachine):
         self.session.close()
         self.session = Session(self.video)
         self.run = None
-
-
-class NanTuple(tuple):
-    """Numbers, where NaN equals NaN."""
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, tuple) and np.array_equal(self, other, equal_nan=True)
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    def __hash__(self) -> int:
-        return 0
-
-
-def frames_of(state: State, *tracks: int) -> list[int]:
-    return sorted({key[2] for key in state if len(key) == 3 and key[1] in tracks})
-
-
-def exchange(state: State, one: int, two: int, frame: int) -> None:
-    for kind in ("pred", "placed", "hidden", "accepted"):
-        mine, theirs = (state.pop((kind, track, frame), None) for track in (one, two))
-        for track, value in ((one, theirs), (two, mine)):
-            if value is not None:
-                state[kind, track, frame] = value
-
-
-def drop(state: State, track: int) -> None:
-    for key in [key for key in state if key[1] == track]:
-        del state[key]
 
 
 TestEdits = Edits.TestCase

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import edit_forever
@@ -54,13 +53,10 @@ def test_the_second_program_reads_while_the_first_writes_and_writes_after_it_die
     with opened(folder) as session:
         assert session.read_only == WHY
         assert any(WHY in warning for warning in session.warnings)
-        until, looked = time.monotonic() + 1.5, 0
-        while time.monotonic() < until:
+        for _ in range(3):
             session.reload()
             for frame in range(0, edit_forever.N_FRAMES, 100):
                 session.view(frame)
-            looked += 1
-        assert looked > 3
         with pytest.raises(ProjectError, match="nothing can be changed"):
             session.move(3, 0, {1: (2, 2)})
         assert writer.poll() is None
