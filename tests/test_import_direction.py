@@ -44,7 +44,17 @@ FLOORS = (
         "step_pictures",
         "validation",
     },
-    {"stages", "learner", "engine", "pushed_set", "replay", "alignment", "tracker"},
+    {
+        "stages",
+        "learner",
+        "engine",
+        "pushed_set",
+        "replay",
+        "alignment",
+        "following",
+        "tracker",
+        "who",
+    },
     {
         "align_files",
         "annotation_folder",

@@ -114,6 +114,7 @@ class SequentialAligner:
         self.device = resolve_device(device)
         self.threads = threads
         self.detector = detector or default_detector()
+        self.people = [str(name) for name in loaded.info.get("people") or ()]
         self.n_landmarks = int(loaded.model.mean_shape.shape[0])
         self.scheme = scheme_for(self.n_landmarks)
         self.rules = rules

@@ -35,7 +35,10 @@ def main() -> int:
     while (request := inbox.next()) is not None:
         try:
             aligner = aligner or _make_aligner(request)
-            _align(aligner, request, inbox, out)
+            if request["kind"] == "look":
+                _look(aligner, request, out)
+            else:
+                _align(aligner, request, inbox, out)
         except RedError as error:
             _send(out, error=str(error))
         else:
@@ -99,6 +102,16 @@ def _align(aligner: Any, request: dict[str, Any], inbox: Inbox, out: TextIO) -> 
                 confidence=encode_array(result.confidence),
                 disagreement=encode_array(result.disagreement),
             )
+
+
+def _look(aligner: Any, request: dict[str, Any], out: TextIO) -> None:
+    from trainer.who import look
+
+    faces = [(int(frame), decode_array(landmarks)) for frame, landmarks in request["faces"]]
+    with open_video(request["path"]) as video:
+        looks = look(aligner, video, faces)
+    if looks is not None:
+        _send(out, code=encode_array(looks.code), people=looks.people)
 
 
 def _frames(aligner: Any, video: Video, request: dict[str, Any]) -> Any:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import IO
 
@@ -23,6 +23,7 @@ from napari_red.core.wire import decode_array, encode_array
 from trainer.data.video import Video
 from trainer.errors import RedError
 from trainer.geometry import FaceBox
+from trainer.who import Looks
 
 WORKER = "napari_red.core.align_worker"
 LOW_PRIORITY = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)  # Windows; else nice()
@@ -115,7 +116,7 @@ class AlignerProcess:
             ],
             "initial": None if initial is None else encode_array(initial),
         }
-        yield from self._ask(video, request)
+        yield from self._frames(video, request)
 
     def follow(
         self, video: Video, frame: int, landmarks: np.ndarray, stop: int
@@ -136,10 +137,29 @@ class AlignerProcess:
             "landmarks": encode_array(landmarks),
             "stop": stop,
         }
-        yield from self._ask(video, request)
+        yield from self._frames(video, request)
 
-    def _ask(self, video: Video, request: dict) -> Generator[RemoteFrame, None, None]:
-        """Send a request, yield the frames that answer it."""
+    def look(self, video: Video, faces: Sequence[tuple[int, np.ndarray]]) -> Looks | None:
+        """How a face looks in some frames: see :func:`trainer.who.look`."""
+        placed = [[frame, encode_array(landmarks)] for frame, landmarks in faces]
+        with closing(self._ask(video, {"kind": "look", "faces": placed})) as answers:
+            for answer in answers:
+                people = tuple((name, chance) for name, chance in answer["people"])
+                return Looks(decode_array(answer["code"]), people)
+        return None
+
+    def _frames(self, video: Video, request: dict) -> Generator[RemoteFrame, None, None]:
+        with closing(self._ask(video, request)) as answers:
+            for answer in answers:
+                yield RemoteFrame(
+                    answer["frame"],
+                    decode_array(answer["landmarks"]),
+                    decode_array(answer["confidence"]),
+                    decode_array(answer["disagreement"]),
+                )
+
+    def _ask(self, video: Video, request: dict) -> Generator[dict, None, None]:
+        """Send a request, yield what answers it."""
         self._requests += 1
         request |= {
             "id": self._requests,
@@ -159,12 +179,7 @@ class AlignerProcess:
                 if "end" in message:
                     at_end = True
                     return
-                yield RemoteFrame(
-                    message["frame"],
-                    decode_array(message["landmarks"]),
-                    decode_array(message["confidence"]),
-                    decode_array(message["disagreement"]),
-                )
+                yield message
             if not self._stopped:
                 process.wait()
                 raise AlignerProcessError(self._ended_early(video))

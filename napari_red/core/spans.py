@@ -11,7 +11,10 @@ from napari_red.core.chunks import CHUNK
 from napari_red.core.edits import INTERPOLATED
 from napari_red.core.project import Project
 from napari_red.core.session import Session
-from trainer.align_files import WARM_UP_FRAMES
+
+WARM_UP_FRAMES = 10
+"""So many frames before a span are aligned again, to give the LSTM its memory back; as in
+:mod:`trainer.align_files`, which would load the network's library."""
 
 RE_TRACKED = "re-tracked"
 """What the name of a run that only re-tracked a face ends in."""

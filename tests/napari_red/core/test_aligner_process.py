@@ -1,5 +1,7 @@
 """The aligner in a process of its own, with a small network that has learnt nothing."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -137,3 +139,24 @@ def test_cancelling_ends_the_process_at_once(video, model_file):
     assert outcome == Cancelled()
     with pytest.raises(StopWork):
         list(aligner.run(video))
+
+
+@pytest.mark.slow
+def test_how_a_face_looks_comes_back_and_the_process_goes_on(video, model_file, made_truth):
+    aligner = AlignerProcess(model_file, "cpu", threads=1)
+    looks = aligner.look(video, [(0, made_truth(0)), (5, made_truth(5))])
+    assert np.linalg.norm(looks.code) == pytest.approx(1, abs=1e-5)
+    assert aligner.look(video, []) is None
+    process = aligner._process
+    assert [r.frame for r in aligner.run(video, stop=1)] == [0]
+    assert aligner._process is process
+    aligner.close()
+
+
+def test_the_windows_side_of_it_does_without_torch():
+    code = (
+        "import sys, napari_red.core.aligner_process, napari_red.core.batch, "
+        "napari_red.core.identify, napari_red.core.retrack; "
+        "raise SystemExit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,53 @@
+"""How a face looks, from a network's identity code."""
+
+import numpy as np
+import pytest
+
+from trainer.alignment import SequentialAligner
+from trainer.checkpoint import LoadedModel, load_model
+from trainer.config import config_for
+from trainer.models.rednet import RedNet
+from trainer.who import _axes, likeness, look
+
+
+@pytest.fixture(scope="module")
+def aligner():
+    config = config_for("red-lite").network
+    model = RedNet(config).eval()
+    people = [f"person {n}" for n in range(config.n_identities)]
+    return SequentialAligner(LoadedModel(model, {"people": people}, "untrained"), device="cpu")
+
+
+class Pictures:
+    """A video of noise."""
+
+    def frame(self, number):
+        rng = np.random.default_rng(number)
+        return rng.integers(0, 255, (120, 160, 3), dtype=np.uint8)
+
+
+def face(x=60):
+    angles = np.linspace(0, 6, 68)
+    return np.column_stack([x + 30 * np.cos(angles), 60 + 30 * np.sin(angles)]).astype(np.float32)
+
+
+def test_a_face_is_alike_to_itself_and_has_no_looks_without_frames(aligner):
+    looks = look(aligner, Pictures(), [(0, face()), (1, face())])
+    assert np.linalg.norm(looks.code) == pytest.approx(1, abs=1e-5)
+    assert likeness(looks, looks) == pytest.approx(1, abs=1e-5)
+    assert look(aligner, Pictures(), []) is None
+
+
+def test_the_classes_of_f_cls_are_named_most_likely_first(aligner):
+    looks = look(aligner, Pictures(), [(0, face())])
+    if aligner.runner.model.identity is None:
+        assert looks.people == ()
+        return
+    chances = [chance for _, chance in looks.people]
+    assert chances == sorted(chances, reverse=True)
+    assert all(name.startswith("person") for name, _ in looks.people)
+
+
+def test_the_axes_that_ship_fit_the_model_that_ships():
+    mean, axes = _axes()
+    assert len(mean) == len(axes) == load_model("red-lite").model.config.half_code
