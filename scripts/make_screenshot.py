@@ -42,7 +42,7 @@ def main(target: Path) -> None:
     )
     viewer.add_layer(VideoLayer(VideoStack.open(sample_path())))
     spin(1)
-    dock.run.start.click()
+    dock.videos.start.click()
     while work.busy:
         spin(0.05)
     viewer.dims.set_current_step(0, FRAME)

@@ -24,6 +24,7 @@ from napari_red._qt.state import StateBar
 from napari_red._qt.strip import ReviewStrip
 from napari_red._qt.videos_control import VideosControl
 from napari_red._qt.view_options import ViewOptionsBox
+from napari_red._qt.who_control import WhoControl
 from napari_red._qt.workbench import AlignerFactory, Workbench
 from napari_red.core.aligner_process import AlignerProcess
 from napari_red.core.prealign import Settings
@@ -61,6 +62,7 @@ class FaceLandmarksDock(QWidget):
         self.faces_control = FacesControl(self.faces, work)
         self.review_control = ReviewControl(self.review, self.strip, work)
         self.retrack_control = RetrackControl(self.review, work, self.chosen_model)
+        self.who_control = WhoControl(self.faces, work, self.chosen_model)
         self._join()
         self.strip.put_in(viewer)
         self.destroyed.connect(self.workbench.let_go)
@@ -130,7 +132,12 @@ class FaceLandmarksDock(QWidget):
         self.retrack_control.proposed.connect(
             lambda proposal: self.strip.show_proposed(stretches(proposal))
         )
-        for control in (self.videos_control, self.faces_control, self.retrack_control):
+        for control in (
+            self.videos_control,
+            self.faces_control,
+            self.retrack_control,
+            self.who_control,
+        ):
             control.failed.connect(job.warn)
         self.faces_control.told.connect(job.tell)
         for title, source in (

@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
+    QLayout,
     QPushButton,
     QSizePolicy,
     QSpacerItem,
@@ -86,6 +87,7 @@ class Sections(QWidget):
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(3)
+        self._layout.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
         self._rest = QSpacerItem(0, 0, _FIXED, _GROWS)
         self._layout.addSpacerItem(self._rest)
 

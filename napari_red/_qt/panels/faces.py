@@ -81,7 +81,7 @@ class FacesPanel(QWidget):
         )
         line = self.person.lineEdit()
         assert line is not None
-        line.setPlaceholderText("name …")
+        line.setPlaceholderText("who it is …")
         line.returnPressed.connect(self._name)
         self.person.textActivated.connect(lambda _: self._name())
         completer = self.person.completer()
@@ -90,19 +90,21 @@ class FacesPanel(QWidget):
             completer.setFilterMode(Qt.MatchFlag.MatchContains)
         self.suggestion = button("", "Take this name", self._take)
         self.suggestion.hide()
+        self.who = button(
+            "Who?", "Compare this face with the people of the project who have a name"
+        )
         self.more = button("Mend", "Delete, split, merge or swap faces")
         self.menu = QMenu(self.more)
         self.menu.setToolTipsVisible(True)
         self.menu.aboutToShow.connect(self._fill_menu)
         self.more.setMenu(self.menu)
         self._others: list[FaceRow] = []
-        self._who = QLabel("Who")
         column(
             self,
             row(QLabel("Find"), self.count, self.detect, self.draw, self.clear, None),
             self.note,
             self.list,
-            row(self._who, self.person, self.more),
+            row(self.person, self.who, self.more),
             self.suggestion,
         )
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -133,7 +135,7 @@ class FacesPanel(QWidget):
             self.list.addTopLevelItem(item)
             if one.face == current:
                 self.list.setCurrentItem(item)
-        for widget in (self.person, self.more):
+        for widget in (self.person, self.more, self.who):
             widget.setEnabled(current is not None)
 
     def show_person(self, person: str, known: list[str]) -> None:
@@ -147,8 +149,9 @@ class FacesPanel(QWidget):
             self.person.addItems(known)
         self.person.setEditText(person)
 
-    def suggest(self, name: str, score: float) -> None:
+    def suggest(self, name: str, score: float, why: str) -> None:
         """Offer a name; an empty one takes the offer away."""
+        self.suggestion.setToolTip(f"Take this name: {why}")
         self.suggestion.setProperty("name", name)
         self.suggestion.setText(f"Probably {name} ({score:.2f}): take" if name else "")
         self.suggestion.setVisible(bool(name))
