@@ -20,7 +20,7 @@ from napari_red.core.session import Session
 from trainer.data.video import open_video
 from trainer.errors import RedError
 
-CONFTEST = Path(__file__).parents[1] / "conftest.py"
+SUPPORT = Path(__file__).parents[2] / "support"
 
 
 @pytest.fixture
@@ -255,16 +255,15 @@ def test_after_a_kill_it_goes_on_where_it_was(full, make_aligner, tmp_path):
     full.close()
     script = tmp_path / "run.py"
     script.write_text(
-        "import sys, importlib.util\n"
-        f"spec = importlib.util.spec_from_file_location('made', {str(CONFTEST)!r})\n"
-        "made = sys.modules['made'] = importlib.util.module_from_spec(spec)\n"
-        "spec.loader.exec_module(made)\n"
+        "import sys\n"
+        f"sys.path.insert(0, {str(SUPPORT)!r})\n"
+        "from knowing_aligner import KnowingAligner\n"
         "from napari_red.core import prealign\n"
         "from napari_red.core.batch import Batch\n"
         "from napari_red.core.project import Project\n"
         "prealign.FLUSH_FRAMES = 1\n"
         f"with Project({str(full.path)!r}) as project:\n"
-        "    aligner = made.KnowingAligner(pause=0.05)\n"
+        "    aligner = KnowingAligner(pause=0.05)\n"
         "    Batch(project, lambda *_: aligner, prealign.Settings('made')).run()\n"
     )
     process = subprocess.Popen([sys.executable, str(script)])
