@@ -29,7 +29,7 @@ from napari_red._qt.workbench import AlignerFactory, Workbench
 from napari_red.core.aligner_process import AlignerProcess
 from napari_red.core.prealign import Settings
 
-WIDTH = 300
+WIDTH = 336
 """Least width in pixels."""
 
 

@@ -64,6 +64,7 @@ class FacesPanel(QWidget):
         super().__init__()
         self.count = QSpinBox()
         self.count.setRange(1, MOST_FACES)
+        self.count.setMaximumWidth(84)
         self.count.setToolTip("How many faces to look for when no box is drawn")
         self.detect = button("Detect", "Find the faces on the shown frame and box them")
         self.draw = button("Draw box", "Draw a rectangle round each face on the shown frame")
