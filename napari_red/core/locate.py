@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from napari_red.core.find_videos import find_video
 from napari_red.core.project import Project
 from napari_red.core.records import VideoRecord
 from trainer.data.fingerprint import video_fingerprint
@@ -15,23 +16,21 @@ class MovedVideoError(RedError):
 
 
 def locate(project: Project, video: VideoRecord) -> Path:
-    """Where a video is now: where it was, or at the same place as seen from the project file,
-    or beside the project under its name.
+    """Where a video is now, see :func:`napari_red.core.find_videos.find_video`.
 
     Raises
     ------
     MovedVideoError
-        If it is nowhere of these.
+        If it isn't found; says whether another video lies where it was.
     """
-    path, folder = Path(video.path), project.path.absolute().parent
-    relative = project.relative_path(video.id)
-    places = [path, *([folder / relative] if relative else []), folder / path.name]
-    for place in places:
-        if place.exists() and video_fingerprint(place) == video.fingerprint:
-            return place.resolve() if place != path else path
-    raise MovedVideoError(
-        f"{video.path}: the video isn't there any more, or was changed; say where it is now"
-    )
+    found = find_video(project, video)
+    if found.path is None:
+        raise MovedVideoError(
+            found.changed
+            or f"{video.path}: the video isn't there any more, nor in the project's folder or "
+            "below it; say where it is now"
+        )
+    return found.path
 
 
 def check_same(path: str | Path, video: VideoRecord) -> None:

@@ -207,6 +207,16 @@ def current_file(project: Project) -> tuple[str, str]:
     return version.name, str(model_file(project, version))
 
 
+def file_for(project: Project | None, model: str) -> str:
+    """What opens a model: the file of the project's model of that name, else the same again,
+    for models that ship and files."""
+    if project is not None:
+        for version in versions(project):
+            if version.name == model:
+                return str(model_file(project, version))
+    return model
+
+
 def model_file(project: Project, version: ModelVersion) -> Path:
     """A model as a file, in the user's cache.
 

@@ -23,6 +23,7 @@ COLUMNS = (
 
 
 def video_from(row: tuple) -> VideoRecord:
+    """A video from a row of :data:`COLUMNS`."""
     names = None if row[-1] is None else json.loads(row[-1])
     values = (*row[:8], names, *row[8:-1])
     return VideoRecord(*values)
@@ -67,6 +68,7 @@ def described(video: Video) -> dict[str, Any]:
 
 
 def relative_to_project(path: Path, project: Path) -> str | None:
+    """A path as seen from the project's folder, with slashes; None on another drive."""
     try:
         return Path(os.path.relpath(path, project.absolute().parent)).as_posix()
     except ValueError:  # another drive
@@ -74,9 +76,11 @@ def relative_to_project(path: Path, project: Path) -> str | None:
 
 
 def times_to_bytes(times: np.ndarray) -> bytes:
+    """(T,) seconds as compressed differences in microseconds."""
     micro = np.round(np.asarray(times, np.float64) * 1e6).astype("<i8")
     return zlib.compress(np.diff(micro, prepend=np.int64(0)).astype("<i8").tobytes(), 1)
 
 
 def times_from(blob: bytes) -> np.ndarray:
+    """The inverse of :func:`times_to_bytes`: (T,) float64 seconds."""
     return np.cumsum(np.frombuffer(zlib.decompress(blob), "<i8")) / 1e6
