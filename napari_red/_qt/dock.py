@@ -13,8 +13,11 @@ from napari_red._qt import tasks
 from napari_red._qt.attach import attach
 from napari_red._qt.faces_control import FacesControl
 from napari_red._qt.frame_words import frame_words
+from napari_red._qt.improve_control import ImproveControl, model_names, used_model
+from napari_red._qt.improving import Improving
 from napari_red._qt.panels.export import ExportPanel
 from napari_red._qt.panels.faces import FacesPanel
+from napari_red._qt.panels.improve import ImprovePanel
 from napari_red._qt.panels.review import ReviewPanel
 from napari_red._qt.panels.videos import VideosPanel
 from napari_red._qt.retrack_control import RetrackControl, stretches
@@ -27,6 +30,7 @@ from napari_red._qt.view_options import ViewOptionsBox
 from napari_red._qt.who_control import WhoControl
 from napari_red._qt.workbench import AlignerFactory, Workbench
 from napari_red.core.aligner_process import AlignerProcess
+from napari_red.core.models import DEFAULT_MODEL
 from napari_red.core.prealign import Settings
 
 WIDTH = 336
@@ -54,6 +58,8 @@ class FaceLandmarksDock(QWidget):
         self.state = StateBar()
         self.videos, self.faces = VideosPanel(), FacesPanel()
         self.review, self.export = ReviewPanel(), ExportPanel()
+        self.improving = Improving()
+        self.improve = ImprovePanel(self.improving)
         self.strip = ReviewStrip(viewer)
         self.sections = Sections()
         self._put_together()
@@ -63,11 +69,14 @@ class FaceLandmarksDock(QWidget):
         self.review_control = ReviewControl(self.review, self.strip, work)
         self.retrack_control = RetrackControl(self.review, work, self.chosen_model)
         self.who_control = WhoControl(self.faces, work, self.chosen_model)
+        self.improve_control = ImproveControl(self.improve, self.improving, work, self.settings)
         self._join()
         self.strip.put_in(viewer)
+        self.destroyed.connect(self.improving.leave)
         self.destroyed.connect(self.workbench.let_go)
         self.videos_control.refresh()
         self.faces_control.refresh()
+        self.improve_control.refresh()
         self.review_control.ask()
         self._show_state()
 
@@ -86,6 +95,7 @@ class FaceLandmarksDock(QWidget):
 
     def close_workbench(self) -> None:
         """Stop what runs, close the project, take the strip away."""
+        self.improve_control.close()
         self.workbench.close()
         self.strip.take_out()
 
@@ -107,6 +117,8 @@ class FaceLandmarksDock(QWidget):
             ("Export", self.export, "Annotation files for other programs"),
         ):
             self.sections.add(title, panel, tip)
+        tip = "Teach the model what was corrected; it is taken only if it gets better"
+        self.sections.add("Improve", self.improve, tip, below="Review", opened=False)
         view = ViewOptionsBox(self.workbench.view.options)
         self.sections.add("View", view, "What is shown on the canvas, and how", opened=False)
         for title in ("Faces", "Review"):  # where there is little room, these stay open
@@ -137,8 +149,12 @@ class FaceLandmarksDock(QWidget):
             self.faces_control,
             self.retrack_control,
             self.who_control,
+            self.improve_control,
         ):
             control.failed.connect(job.warn)
+        self.improve_control.models_changed.connect(self._show_models)
+        self.improve_control.video_told.connect(self.videos_control.hear)
+        self.state.model.chosen.connect(self.improve_control.use)
         self.faces_control.told.connect(job.tell)
         for title, source in (
             ("Videos", self.videos_control),
@@ -146,6 +162,11 @@ class FaceLandmarksDock(QWidget):
             ("Review", self.review_control),
         ):
             source.stands.connect(partial(self.sections.say, title))
+
+    def _show_models(self) -> None:
+        project = self.workbench.shown_project
+        used = DEFAULT_MODEL if project is None else used_model(project)
+        self.state.model.show_project_models(model_names(project), used)
 
     def _ask_name(self, face: int) -> None:
         self.sections.open("Faces")

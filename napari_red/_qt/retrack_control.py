@@ -51,7 +51,7 @@ class RetrackControl(QObject):
         model, device = self._model()
         if session is None or work.busy or not session.n_faces:
             return
-        if work.face is None or session.read_only or not known_model(model):
+        if work.face is None or session.read_only or not known_model(self.work, model):
             return
         self.drop()
         work.view.commit()

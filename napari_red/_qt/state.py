@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QProgressBar, QWidget
 
@@ -39,17 +41,26 @@ class ProjectLine(QWidget):
 
 
 class ModelLine(QWidget):
-    """Which network, and where it runs."""
+    """Which network, and where it runs.
 
-    changed = Signal()
+    Signals
+    -------
+    chosen : str, a person chose this model
+    """
+
+    chosen = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
         self.models = QComboBox()
         self.models.setMinimumContentsLength(6)
+        self.models.activated.connect(lambda _: self.chosen.emit(self.model))
+        self._of_project: list[str] = []
         for name in shipped_models():
             self.models.addItem(name, name)
-        self.models.setToolTip("Model: those that ship with napari-red, and files you chose")
+        self.models.setToolTip(
+            "Model: those that ship with napari-red, those of the project, and files you chose"
+        )
         self.from_file = button(
             "…", f"Choose a {SUFFIX} file, such as one you fine-tuned", self._choose
         )
@@ -65,6 +76,15 @@ class ModelLine(QWidget):
     def model(self) -> str:
         """Name or path of the chosen model; empty if there is none."""
         return self.models.currentData() or ""
+
+    def show_project_models(self, names: Sequence[str], used: str) -> None:
+        """Offer the models of a project after those that ship, and choose the one it uses."""
+        for name in self._of_project:
+            self.models.removeItem(self.models.findData(name))
+        self._of_project = list(names)
+        for place, name in enumerate(names, len(shipped_models())):
+            self.models.insertItem(place, name, name)
+        self.models.setCurrentIndex(max(self.models.findData(used), 0))
 
     def add_file(self, path: str, name: str = "") -> None:
         """Offer a model file, and choose it; ``name`` is what it is called."""

@@ -13,6 +13,7 @@ from napari_red.core.add_videos import Added, add_videos
 from napari_red.core.batch import BatchSummary, VideoState
 from napari_red.core.export import ExportChoice, ExportSummary, export_project
 from napari_red.core.jobs import ProgressCallback, ShouldStop
+from napari_red.core.model_store import file_for
 from napari_red.core.models import check_model
 from napari_red.core.prealign import PrealignSummary, Settings, prealign
 from napari_red.core.session_pool import PooledBatch
@@ -20,10 +21,10 @@ from trainer.detection import default_detector
 from trainer.errors import RedError
 
 
-def known_model(model: str) -> bool:
+def known_model(work: Workbench, model: str) -> bool:
     """Whether a chosen model is there; says so if it isn't."""
     try:
-        check_model(model)
+        check_model(file_for(work.shown_project, model))
     except RedError as error:
         show_error(str(error))
         return False
@@ -32,7 +33,7 @@ def known_model(model: str) -> bool:
 
 def prealign_video(work: Workbench, model: str, device: str, faces: int) -> None:
     """Pre-annotate the open video; face boxes, if there are any, say which faces."""
-    if work.busy or not known_model(model):
+    if work.busy or not known_model(work, model):
         return
     session = work.session
     if session is None:
@@ -81,7 +82,7 @@ def prealign_many(
     on_event : told how each stands, in the thread of the job
     again : also those that are done
     """
-    if work.batch.busy or not known_model(settings.model) or work.need_project() is None:
+    if work.batch.busy or not known_model(work, settings.model) or work.need_project() is None:
         return
     assert work.sessions.pool is not None
     batch = PooledBatch(work.sessions.pool, work.make_aligner, settings)

@@ -63,7 +63,7 @@ class VideosControl(QObject):
         panel.stop.clicked.connect(work.batch.cancel)
         work.batch.progressed.connect(lambda now: panel.show_progress(now.done, now.total))
         work.changed.connect(self._show_batch)
-        self._event.connect(self._on_event)
+        self._event.connect(self.hear)
 
     # -- what is shown -------------------------------------------------------------
 
@@ -86,7 +86,7 @@ class VideosControl(QObject):
 
         self.work.background.ask("videos", prepare, self._on_standings, LIST_MS)
 
-    def _on_event(self, event: VideoState) -> None:
+    def hear(self, event: VideoState) -> None:
         """A line of the list stands otherwise, as the job tells."""
         self.parts.pop(event.video_id, None)
         if event.state == "running":

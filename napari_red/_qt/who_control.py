@@ -46,7 +46,7 @@ class WhoControl(QObject):
         if not project.identities():
             self.failed.emit("Nobody has a name in this project yet: type the first one.")
             return
-        if not known_model(model):
+        if not known_model(self.work, model):
             return
         track = session.tracks[work.face]
         aligner = work.make_aligner(model, device)

@@ -17,6 +17,7 @@ from napari_red._qt.video_layer import VideoLayer
 from napari_red._qt.view import LandmarkView
 from napari_red.core.aligner_process import AlignerProcess
 from napari_red.core.feature_store import FeatureStore
+from napari_red.core.model_store import file_for
 from napari_red.core.project import Project
 from napari_red.core.records import TrackRecord, VideoRecord
 from napari_red.core.session import Session
@@ -115,8 +116,8 @@ class Workbench(QObject):
         return self.view.face if self.session is not None and self.session.n_faces else None
 
     def make_aligner(self, model: str, device: str) -> AlignerProcess:
-        """What finds landmarks."""
-        return self._make_aligner(model, device)
+        """What finds landmarks: with a model that ships, one of the project, or a file's."""
+        return self._make_aligner(file_for(self.shown_project, model), device)
 
     # -- projects ------------------------------------------------------------------
 

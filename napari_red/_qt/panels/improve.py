@@ -96,6 +96,10 @@ class ImprovePanel(QWidget):
         self._has_material = material is not None and material.corrected > 0
         self.refresh()
 
+    def tell(self, words: str) -> None:
+        """Say how something ended."""
+        self.result.setText(words)
+
     def refresh(self) -> None:
         """Show the buttons that make sense now."""
         busy = self._improving.busy

@@ -1,0 +1,184 @@
+"""What the buttons of the Improve panel do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtCore import QObject, QUrl, Signal
+from qtpy.QtGui import QDesktopServices
+
+from napari_red._qt.improving import Improving
+from napari_red._qt.models_dialog import ModelsDialog
+from napari_red._qt.panels.improve import ImprovePanel
+from napari_red._qt.workbench import Workbench
+from napari_red.core import model_store
+from napari_red.core.changes import changes_since, snapshot
+from napari_red.core.improve import Improvement, Material, material
+from napari_red.core.jobs import ProgressCallback, ShouldStop
+from napari_red.core.models import DEFAULT_MODEL
+from napari_red.core.prealign import Settings
+from napari_red.core.project import Project
+from napari_red.core.session_pool import PooledBatch
+from trainer.errors import RedError
+
+WAIT_MS = 300
+"""After an edit, so long until what there is to learn from is counted anew."""
+
+
+class ImproveControl(QObject):
+    """Joins the panel to the project that is shown.
+
+    Parameters
+    ----------
+    panel : what is pressed and shown
+    improving : the training beside the window
+    work : the project and the open video
+    settings : what to look for in videos, and with which model
+
+    Signals
+    -------
+    failed : str, what went wrong and what to do
+    models_changed : the project has other models, or uses another one
+    video_told : VideoState, how a video stands while it is re-annotated
+    """
+
+    failed = Signal(str)
+    models_changed = Signal()
+    video_told = Signal(object)
+
+    def __init__(
+        self,
+        panel: ImprovePanel,
+        improving: Improving,
+        work: Workbench,
+        settings: Callable[[], Settings],
+    ) -> None:
+        super().__init__()
+        self.panel, self.improving, self.work, self._settings = panel, improving, work, settings
+        panel.start_wanted.connect(self.start)
+        panel.models_wanted.connect(self.show_models)
+        panel.reannotate_wanted.connect(self.reannotate)
+        panel.look_wanted.connect(self._look)
+        improving.ended.connect(self._on_ended)
+        work.videos_changed.connect(self.refresh)
+        work.edited.connect(self.ask)
+        self._shown: Project | None = None
+
+    def refresh(self) -> None:
+        """Another project may be shown, or its models are others."""
+        self._follow()
+        self.ask()
+
+    def ask(self, *_: object) -> None:
+        """Count anew what there is to learn from."""
+
+        def prepare() -> Callable[[], Material] | None:
+            project = self._follow()  # its file is made at the first change
+            if project is None:
+                self.panel.show_state("", None)
+                return None
+            return lambda: material(project)
+
+        self.work.background.ask("material", prepare, self._on_material, WAIT_MS)
+
+    def _follow(self) -> Project | None:
+        project = self.work.shown_project
+        if project is not self._shown:
+            self._shown = project
+            self.improving.set_project(project)
+            self.models_changed.emit()
+        return project
+
+    def start(self) -> None:
+        """Push what is corrected and train on it, or go on with what was broken off."""
+        self.work.view.commit()
+        try:
+            project = self.work.need_project()
+        except RedError as error:
+            self.failed.emit(str(error))
+            return
+        if project is None:
+            return
+        self.improving.set_project(project)
+        device = self._settings().device
+        if self.improving.interrupted:
+            self.improving.resume(device)
+        else:
+            self.improving.start(device)
+
+    def show_models(self) -> None:
+        """Compare, choose and name the models of the project."""
+        project = self.work.shown_project
+        if project is not None:
+            dialog = ModelsDialog(project, self._use_another, self.panel.window())
+            dialog.show()
+
+    def reannotate(self) -> None:
+        """Let the model go over all videos; what a person corrected or accepted stays."""
+        work = self.work
+        try:
+            project = work.need_project()
+        except RedError as error:
+            self.failed.emit(str(error))
+            return
+        if project is None or work.batch.busy or work.sessions.pool is None:
+            return
+        batch = PooledBatch(work.sessions.pool, work.make_aligner, self._settings())
+
+        def run(report: ProgressCallback, should_stop: ShouldStop) -> str:
+            before = snapshot(project)
+            batch.run(None, report, should_stop, self.video_told.emit, again=True)
+            return changes_since(project, before).words
+
+        def finish(words: str) -> str:
+            self.panel.tell(f"Re-annotated: {words}.")
+            return f"Re-annotated: {words}."
+
+        work.batch.start(
+            run, finish, message="loading the model …", interrupt=batch.stop, holds_video=False
+        )
+
+    def use(self, model: str) -> None:
+        """A person chose a model: the project remembers it, if it is one of its own, or the
+        one that ships."""
+        project = self.work.shown_project
+        if project is None or project.read_only or model == used_model(project):
+            return
+        known = {version.name: version for version in model_store.versions(project)}
+        if model in known or model == DEFAULT_MODEL:
+            model_store.use(project, known.get(model))
+            self.ask()
+
+    def close(self) -> None:
+        """The window goes; a training that runs can be gone on with later."""
+        self.improving.leave()
+
+    def _look(self) -> None:
+        improver = self.improving.improver
+        if improver is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(improver.pushed)))
+
+    def _use_another(self) -> None:
+        self.models_changed.emit()
+        self.ask()
+
+    def _on_material(self, found: Material) -> None:
+        project = self.work.shown_project
+        if project is not None:
+            self.panel.show_state(used_model(project), found)
+
+    def _on_ended(self, improvement: Improvement | None) -> None:
+        if improvement is not None and improvement.version is not None:
+            self.models_changed.emit()
+        self.ask()
+
+
+def used_model(project: Project) -> str:
+    """What the model is called that a project uses."""
+    used = model_store.current(project)
+    return DEFAULT_MODEL if used is None else used.name
+
+
+def model_names(project: Project | None) -> list[str]:
+    """What the models of a project are called, oldest first."""
+    return [] if project is None else [one.name for one in model_store.versions(project)]
