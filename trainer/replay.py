@@ -26,7 +26,7 @@ REPLAY_FILE = Path(__file__).parent / "weights" / "replay.npz"
 FIRST_PERSON = 32
 """People before this one may have been in the training of a model that ships."""
 
-TRAINED_PEOPLE, TRAINED_EACH = 40, 3
+TRAINED_PEOPLE, TRAINED_EACH = 80, 3
 GATE_PEOPLE, GATE_EACH = 24, 3
 
 _SIZE = 256

@@ -160,7 +160,7 @@ def _run(
         ),
     )
     run.run()
-    verdict, network = _judged(run, options.precision)
+    verdict, network, part = _judged(run, options.precision)
     options.emit("gate", message=verdict.reason, **_numbers(verdict))
     report = {
         "finished": True,
@@ -171,7 +171,7 @@ def _run(
         "set": {"fingerprint": pushed.fingerprint, **material.counts},
         "people": {"known": material.known, "new": material.people[material.known :]},
         "stages": _stages(run, material, recipe),
-        "gate": verdict.summary(),
+        "gate": {**verdict.summary(), "part": part},
         "seconds": round(run.elapsed(), 1),
         "device": str(options.device),
         "identity": identity,
@@ -184,8 +184,11 @@ def _run(
     return report
 
 
-def _judged(run: FineTuning, precision: torch.dtype) -> tuple[Verdict, RedNet]:
-    """The verdict on the best network, or on one nearer to the base where that is refused."""
+def _judged(run: FineTuning, precision: torch.dtype) -> tuple[Verdict, RedNet, float]:
+    """The verdict on the best network, or on one nearer to the base where that is refused.
+
+    With that network, and how far it is from the base to the best.
+    """
     old_held_out, old_gate = run.old
     for part in PARTS:
         network = run.network(part)
@@ -194,7 +197,7 @@ def _judged(run: FineTuning, precision: torch.dtype) -> tuple[Verdict, RedNet]:
         verdict = judge(held_out, gate)
         if verdict.accepted or held_out.change >= 0:
             break
-    return verdict, network
+    return verdict, network, part
 
 
 def _stages(run: FineTuning, material: Material, recipe: Recipe) -> list[dict[str, Any]]:

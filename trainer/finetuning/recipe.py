@@ -35,16 +35,16 @@ class Recipe:
 
     train: TrainConfig
     replay_part: float = 0.5
-    kept: float = 0.7
+    kept: float = 0.5
     updates: tuple[float, float] = (35.0, 1.5)
     most_updates: int = 300
-    shares: tuple[float, float, float] = (0.6, 0.2, 0.2)
+    shares: tuple[float, float, float] = (0.7, 0.15, 0.15)
     warm_up: int = 8
     evaluate_every: int = 10
-    patience: int = 3
+    patience: int = 4
     minutes: tuple[float, float] = (1.4, 0.064)
     most_minutes: float = 14.0
-    predicted_weight: float = 0.3
+    predicted_weight: float = 0.1
     unknown_confidence: float = 0.5
     hidden_weight: float = 0.3
     most_clips: int = 100
