@@ -5,7 +5,7 @@ As many stay open as there is room for: the dock is never scrolled.
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QEvent, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -84,6 +84,9 @@ class Sections(QWidget):
         super().__init__()
         self.sections: list[Section] = []
         self._opened: list[Section] = []  # the one opened last comes last
+        self._refit = QTimer(self)
+        self._refit.setSingleShot(True)
+        self._refit.timeout.connect(self._fit)
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(3)
@@ -104,6 +107,7 @@ class Sections(QWidget):
         self.sections.insert(index, section)
         self._layout.insertWidget(index, section)
         section.toggled.connect(lambda is_open: self._toggle(section, is_open))
+        panel.installEventFilter(self)
         if opened:
             self._opened.insert(0, section)
             section.set_open(True)
@@ -160,6 +164,12 @@ class Sections(QWidget):
         grows = any(one.grows for one in self.sections)
         self._rest.changeSize(0, 0, _FIXED, _FIXED if grows else _GROWS)
         self._layout.invalidate()
+
+    def eventFilter(self, watched, event) -> bool:
+        """A panel shows more or less than before: there may be other room for the rest."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._refit.start()
+        return super().eventFilter(watched, event)
 
     def showEvent(self, event) -> None:
         """Now it is known how much room there is."""

@@ -38,7 +38,7 @@ class Changes:
     @property
     def words(self) -> str:
         """For a person."""
-        parts = [f"{self.changed} of {self.frames} faces moved by more than {CHANGED:.0%}"]
+        parts = [f"{self.changed} of {self.frames} faces moved by more than {100 * CHANGED:.0f} %"]
         if self.new:
             parts.append(f"{self.new} new")
         if self.gone:

@@ -26,7 +26,7 @@ def test_another_models_changes_are_counted_but_corrected_frames_are_not(
     assert changes.changed == 21
     side = np.ptp(made_truth(6), axis=0).mean()
     assert changes.mean_move == pytest.approx(100 * 3 * 2**0.5 / side * 21 / 22, rel=0.01)
-    assert "21 of 24 faces moved by more than 1%" in changes.words
+    assert "21 of 24 faces moved by more than 1 %" in changes.words
 
 
 def test_nothing_changed_says_so(session):

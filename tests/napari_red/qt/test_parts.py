@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QSizePolicy, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_red._qt.background import Background
 from napari_red._qt.sections import Sections
@@ -42,6 +42,29 @@ def test_what_was_opened_longest_ago_closes_where_there_is_no_room(qtbot):
     qtbot.waitUntil(lambda: opened() == ["one", "two", "three"])
     sections.add("between", panel(20), "", below="one", opened=False)
     assert [section.title for section in sections.sections] == ["one", "between", "two", "three"]
+
+
+def test_a_panel_that_needs_more_room_gets_it(qtbot):
+    sections = Sections()
+    qtbot.addWidget(sections)
+    sections.add("one", panel(150), "")
+    growing, more = QWidget(), QLabel("more")
+    more.setMinimumHeight(300)
+    more.hide()
+    layout = QVBoxLayout(growing)
+    layout.addWidget(QLabel("always"))
+    layout.addWidget(more)
+    sections.add("two", growing, "")
+    sections.open("two")
+    sections.resize(300, 350)
+    sections.show()
+    qtbot.waitExposed(sections)
+    one = sections.section("one")
+    assert one.is_open
+    more.show()
+    qtbot.waitUntil(lambda: not one.is_open)
+    more.hide()
+    qtbot.waitUntil(lambda: one.is_open)
 
 
 @dataclass
