@@ -55,7 +55,7 @@ class ExportSummary:
     written : the files to open, or the folders where a format has a file for each frame
     faces : faces in frames that were exported
     corrected : how many of these a person corrected
-    without_face : frames of these videos in which no face was exported
+    without_face : frames that are worked on, and in which no face was exported
     """
 
     out: Path
@@ -106,7 +106,8 @@ def export_project(
         written = format_called(choice.format).write(
             annotations, out_dir, options, on_progress, should_stop
         )
-    return _summary(Path(out_dir), written, annotations, choice)
+    wanted = [video.wanted_frames for video in chosen]
+    return _summary(Path(out_dir), written, annotations, wanted, choice)
 
 
 def export_session(
@@ -127,10 +128,14 @@ def export_session(
 
 
 def _summary(
-    out: Path, written: Sequence[Path], annotations: Sequence[VideoAnnotation], choice: ExportChoice
+    out: Path,
+    written: Sequence[Path],
+    annotations: Sequence[VideoAnnotation],
+    wanted: Sequence[range],
+    choice: ExportChoice,
 ) -> ExportSummary:
     faces = corrected = without = 0
-    for video in annotations:
+    for video, frames in zip(annotations, wanted, strict=True):
         seen: set[int] = set()
         for face in video.faces:
             shown = (face.labelled & face.visible).any(axis=1)
@@ -139,7 +144,7 @@ def _summary(
             faces += int(shown.sum())
             corrected += int((shown & face.corrected.any(axis=1)).sum())
             seen.update(face.frames[np.flatnonzero(shown)].tolist())
-        without += video.n_frames - len(seen)
+        without += len(set(frames) - seen)
     return ExportSummary(out, tuple(written), faces, corrected, without)
 
 

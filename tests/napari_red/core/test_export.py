@@ -137,6 +137,12 @@ def test_only_accepted_frames_are_exported_when_asked(session, tmp_path):
     assert names == ["000006.pts", "000006.pts", "000007.pts"]
 
 
+def test_frames_nobody_works_on_are_not_missed(session, tmp_path):
+    project, video = session.opened()
+    project.set_video(video.id, start=4, stop=10)
+    assert export_project(project, tmp_path / "out").without_face == 0
+
+
 def test_pseudonyms_stay_the_same_over_exports_and_hide_the_name(session, tmp_path):
     name_identity(session, 0, "Ada Lovelace")
     choice = ExportChoice("csv", pseudonyms=True)
