@@ -9,6 +9,8 @@ import sys
 import pytest
 from pushed_fixtures import write_set
 
+pytestmark = pytest.mark.slow
+
 EVENTS = {
     "start", "stage", "step", "skipped", "eval", "gate", "done", "error", "cancelled",
 }  # fmt: skip
@@ -36,7 +38,8 @@ def start(tmp_path, base, pushed):
     yield begin
     for process in running:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stdout.close()
 
 
 def until(process, name):
