@@ -72,6 +72,7 @@ FLOORS = (
         "align_command",
         "benchmark_command",
         "calibrate_command",
+        "compare_command",
         "evaluate_command",
         "finetune_command",
         "heads_command",

@@ -7,6 +7,7 @@ import typer
 from trainer.align_command import align
 from trainer.benchmark_command import benchmark
 from trainer.calibrate_command import calibrate
+from trainer.compare_command import compare_models
 from trainer.console import ToldGroup
 from trainer.evaluate_command import evaluate
 from trainer.experiments.command import app as experiments
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 for command in (train, finetune, evaluate, calibrate, align, benchmark):
     app.command()(command)
+app.command("compare-models")(compare_models)
 app.add_typer(experiments, name="experiments")
 app.command()(peers)
 app.command()(heads)
