@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_red.core import jobs
 
 REPORT_S = 0.05
-"""Progress is told at most this often."""
+"""Progress is told at most this often, but for the begin and the end of something."""
 
 
 class BackgroundJob(QObject):
@@ -66,7 +66,7 @@ class BackgroundJob(QObject):
 
     def _report(self, progress: jobs.Progress) -> None:
         now = time.monotonic()
-        if now - self._last_report >= REPORT_S or progress.done == progress.total:
+        if now - self._last_report >= REPORT_S or progress.done in (0, progress.total):
             self._last_report = now
             self._emit(self.progressed, progress)
 

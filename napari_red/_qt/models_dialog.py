@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
@@ -17,8 +17,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_red._qt.job import BackgroundJob
 from napari_red._qt.parts import button, column, note, row
 from napari_red.core import model_store
+from napari_red.core.jobs import Cancelled, Done, Failed, Progress
+from napari_red.core.model_comparison import ComparedModel, ModelComparison, cells, words
 from napari_red.core.model_store import ModelVersion
 from napari_red.core.model_words import COLUMNS, about, cells_of
 from napari_red.core.models import DEFAULT_MODEL, SUFFIX
@@ -33,6 +36,7 @@ class ModelsDialog(QDialog):
     ----------
     project : the open project
     on_changed : called when another model is used, or one has another name
+    make_comparison : from a project to what measures its models
     """
 
     def __init__(
@@ -40,21 +44,22 @@ class ModelsDialog(QDialog):
         project: Project,
         on_changed: Callable[[], None] = lambda: None,
         parent: QWidget | None = None,
+        make_comparison: Callable[[Project], ModelComparison] = ModelComparison,
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Models of this project")
         self.resize(760, 420)
         self.project = project
         self._on_changed = on_changed
-        self.table = QTableWidget(0, len(COLUMNS))
-        self.table.setHorizontalHeaderLabels(list(COLUMNS))
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self._make_comparison = make_comparison
+        self._job: BackgroundJob | None = None
+        self.table = _table(COLUMNS)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.verticalHeader().hide()
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setStretchLastSection(True)
+        self.compared = _table(())
+        self.compared.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.compared.hide()
+        self.comparison = note()
+        self.comparison.hide()
         self.details = note()
         self.trouble = note()
         self.use = button("Use", "Use this model from now on", self._use)
@@ -62,16 +67,25 @@ class ModelsDialog(QDialog):
         self.export = button("Export …", "Write it to a file of its own", self._export)
         self.add = button("Import …", "Take a model file into this project", self._import)
         self.delete = button("Delete", "Take it out of the project file", self._delete)
+        self.compare = button("", "", self._compare)
         column(
             self,
             self.table,
             self.details,
-            row(self.use, self.rename, self.export, self.add, self.delete, None),
+            row(self.use, self.rename, self.export, self.add, self.delete, None, self.compare),
+            self.comparison,
+            self.compared,
             self.trouble,
             margin=8,
         )
         self.table.itemSelectionChanged.connect(self._show_chosen)
+        self._show_running()
         self.refresh()
+
+    @property
+    def comparing(self) -> bool:
+        """True while the models are measured."""
+        return self._job is not None
 
     @property
     def chosen(self) -> ModelVersion | None:
@@ -91,6 +105,68 @@ class ModelsDialog(QDialog):
         ids = [None, *(version.id for version in self._versions)]
         self.table.selectRow(ids.index(used.id if used else None))
         self._show_chosen()
+
+    def done(self, result: int) -> None:
+        """The dialog closes, and what runs for it ends."""
+        job, self._job = self._job, None
+        if job is not None:
+            job.cancel()
+            job.wait()
+        super().done(result)
+
+    def _compare(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
+            return
+        self.trouble.setText("")
+        comparison = self._make_comparison(self.project)
+        job = BackgroundJob(comparison.run, comparison.stop)
+        job.progressed.connect(self._on_progress)
+        job.ended.connect(lambda outcome: self._on_compared(job, outcome))
+        self._job = job
+        self._show_running()
+        job.start()
+
+    def _on_progress(self, progress: Progress) -> None:
+        if self._job is not None:
+            self.comparison.setText(f"{progress.message}: {progress.done} of {progress.total} …")
+
+    def _on_compared(self, job: BackgroundJob, outcome: object) -> None:
+        if job is not self._job:
+            return
+        self._job = None
+        self._show_running()
+        match outcome:
+            case Done(rows):
+                self._show_compared(rows)
+            case Cancelled():
+                self.comparison.setText("Stopped.")
+            case Failed() as failed:
+                self.comparison.hide()
+                self.trouble.setText(failed.message)
+
+    def _show_running(self) -> None:
+        running = self.comparing
+        self.compare.setText("Stop" if running else "Compare …")
+        self.compare.setToolTip(
+            "Stop measuring"
+            if running
+            else "Measure them all on the frames set aside: over all, by facial part, by person"
+        )
+        if running:
+            self.comparison.setText("looking for the frames set aside …")
+            self.comparison.show()
+
+    def _show_compared(self, rows: list[ComparedModel]) -> None:
+        headings, texts = cells(rows)
+        self.compared.setColumnCount(len(headings))
+        self.compared.setHorizontalHeaderLabels(headings)
+        self.compared.setRowCount(len(texts))
+        for number, row_of_texts in enumerate(texts):
+            for place, text in enumerate(row_of_texts):
+                self.compared.setItem(number, place, QTableWidgetItem(text))
+        self.compared.show()
+        self.comparison.setText(words(rows))
 
     def _put(self, number: int, texts: tuple[str, ...], is_used: bool) -> None:
         for place, text in enumerate(texts):
@@ -154,3 +230,16 @@ class ModelsDialog(QDialog):
             self.trouble.setText(str(error))
         self.refresh()
         self._on_changed()
+
+
+def _table(columns: Sequence[str]) -> QTableWidget:
+    """A table to look at."""
+    table = QTableWidget(0, len(columns))
+    table.setHorizontalHeaderLabels(list(columns))
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.verticalHeader().hide()
+    header = table.horizontalHeader()
+    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    header.setStretchLastSection(True)
+    return table

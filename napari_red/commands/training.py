@@ -14,6 +14,7 @@ from napari_red.commands.arguments import ProjectArgument, existing
 from napari_red.commands.bar import errors, progress_bar
 from napari_red.core import model_store
 from napari_red.core.improve import Improver, material, trained_frames
+from napari_red.core.model_comparison import ModelComparison, cells, words
 from napari_red.core.model_words import COLUMNS, cells_of
 from napari_red.core.models import DEFAULT_MODEL
 from napari_red.core.project import Project, ProjectError
@@ -77,10 +78,17 @@ def models(
     export: Annotated[str | None, typer.Option(help="Write this model to --to.")] = None,
     to: Annotated[Path | None, typer.Option(help="File for --export.")] = None,
     add: Annotated[Path | None, typer.Option(help="Take a model file into the project.")] = None,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare", help="Measure them all on the frames set aside, by part, person."
+        ),
+    ] = False,
+    device: Annotated[str, typer.Option(help="For --compare: auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
-    """List the models of a project, and choose among them."""
+    """List the models of a project, compare them, and choose among them."""
     with told():
-        changes = use is not None or add is not None
+        changes = use is not None or add is not None or compare
         with Project(existing(project), "write" if changes else "read") as opened:
             if add is not None:
                 model_store.add_model(opened, add, name=add.stem)
@@ -93,6 +101,8 @@ def models(
                 version = model_store.version_called(opened, export)
                 model_store.export_model(opened, version, to)
             console.print(_table(opened))
+            if compare:
+                _compare(ModelComparison(opened, device))
 
 
 class _Rounds:
@@ -127,8 +137,19 @@ class _Rounds:
 def _say_pushed(summary: PushSummary) -> None:
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(summary.kinds.items()))
     console.print(f"Pushed: {kinds} faces, {summary.held_out} of them set aside.")
-    for words in summary.notes:
-        console.print(words)
+    for line in summary.notes:
+        console.print(line)
+
+
+def _compare(comparison: ModelComparison) -> None:
+    with progress_bar("Comparing") as report:
+        rows = comparison.run(report)
+    headings, texts = cells(rows)
+    table = Table(*headings, show_edge=False)
+    for row in texts:
+        table.add_row(*row)
+    console.print(table)
+    console.print(words(rows), highlight=False, markup=False)
 
 
 def _table(project: Project) -> Table:

@@ -71,6 +71,7 @@ def push(
     *,
     parent: str,
     trained: Mapping[int, Sequence[int]] | None = None,
+    only_held_out: bool = False,
     on_progress: ProgressCallback = lambda _: None,
     should_stop: ShouldStop = lambda: False,
 ) -> PushSummary:
@@ -83,6 +84,7 @@ def push(
     folder : new or empty
     parent : what the model that is to be improved is called
     trained : track to the frames that earlier models were trained on
+    only_held_out : push the frames that are measured on and never trained on, and no others
 
     Raises
     ------
@@ -106,7 +108,19 @@ def push(
         )
     n_landmarks = tracks[videos[0].id][0].record.n_landmarks
     summary = PushSummary(Path(folder))
-    wanted = {video.id: list(_wanted(video, tracks[video.id], held_out)) for video in videos}
+    wanted = {
+        video.id: [
+            one
+            for one in _wanted(video, tracks[video.id], held_out)
+            if one.held_out or not only_held_out
+        ]
+        for video in videos
+    }
+    if not any(wanted.values()):
+        raise PushError(
+            f"{project.path}: no corrected frame is set aside to measure models on; "
+            "correct at least 5 frames, some of them more than 10 frames apart"
+        )
     total, done = sum(map(len, wanted.values())), 0
     with PushedSetWriter(folder, n_landmarks, parent=parent) as writer:
         for video in videos:

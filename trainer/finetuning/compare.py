@@ -12,6 +12,7 @@ import torch
 
 from trainer.checkpoint import load_model
 from trainer.data.faces import FaceSet, patch_of
+from trainer.devices import autocast_dtype
 from trainer.errors import RedError
 from trainer.finetuning.gate import TO_MOVE, landmarks_in
 from trainer.finetuning.material import FinetuneError
@@ -128,7 +129,7 @@ def _errors_of(
 ) -> ModelErrors:
     model = load_model(file, device, n_landmarks=pushed.n_landmarks).model
     crops, truth = centre_crops(faces)
-    landmarks = landmarks_in(model, crops, torch.float32)
+    landmarks = landmarks_in(model, crops, autocast_dtype(model, device))
     errors = nme(landmarks, truth)
     each = point_errors(landmarks, truth)
     people = np.array(faces.groups)

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from trainer.checkpoint import load_model, save_model
 from trainer.cli import app
+from trainer.devices import autocast_dtype
 from trainer.finetuning.compare import compare_models, held_out_faces
 from trainer.finetuning.gate import measure
 from trainer.finetuning.material import FinetuneError
@@ -34,7 +35,8 @@ def other(tmp_path):
 def test_the_error_over_all_is_the_gates(pushed, base):
     found = read_pushed_set(pushed)
     (errors,) = compare_models(found, [("tiny", str(base))])
-    gate = measure(load_model(base).model, held_out_faces(found), torch.float32)
+    model = load_model(base).model
+    gate = measure(model, held_out_faces(found), autocast_dtype(model, torch.device("cpu")))
     assert errors.nme == pytest.approx(gate.faces.mean(), rel=1e-5)
     assert errors.to_move == pytest.approx(7 * gate.to_move.mean(), rel=1e-5)
     assert errors.interval[0] <= errors.nme <= errors.interval[1]
