@@ -171,9 +171,10 @@ def cells(rows: list[ComparedModel]) -> tuple[list[str], list[list[str]]]:
 def words(rows: list[ComparedModel]) -> str:
     """What the table's numbers are, and which model is missing in it and why."""
     faces = next((row.faces for row in rows if not row.trouble), 0)
+    on = f"the {faces} face{'s' * (faces != 1)} set aside"
     said = (
-        f"Errors on the {faces} face{'s' * (faces != 1)} set aside, in per cent of the distance of the outer eye "
-        'corners; "to move" are the landmarks of a face more than 5 % off.'
+        f"Errors on {on}, in per cent of the distance of the outer eye corners; "
+        '"to move" are the landmarks of a face more than 5 % off.'
     )
     return " ".join([said, *(f"{row.model}: {row.trouble}." for row in rows if row.trouble)])
 
