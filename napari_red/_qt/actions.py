@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QObject, Signal
 
+from napari_red._qt.landmarks_layer import LandmarksLayer
 from napari_red.core import edits, frame_edits
+from napari_red.core.frame_view import FrameView
 from napari_red.core.session import Session
 from trainer.errors import RedError
 
-if TYPE_CHECKING:
-    from napari_red._qt.view import LandmarkView
+
+class Shown(Protocol):
+    """What actions need of the view that they belong to, where it is explained."""
+
+    session: Session | None
+    points: LandmarksLayer | None
+    face: int
+
+    @property
+    def frame(self) -> int: ...
+
+    @property
+    def current(self) -> FrameView: ...
+
+    def selection(self) -> frame_edits.Chosen: ...
+
+    def commit(self) -> None: ...
+
+    def why_frozen(self) -> str: ...
+
+    def turn_to(self, frame: int | None) -> None: ...
 
 
 class Actions(QObject):
@@ -29,6 +50,7 @@ class Actions(QObject):
     next_wanted, previous_wanted : turn to another frame of the queue
     retrack_wanted : str, forward, backward or both; from the shown frame, the chosen face
     swap_wanted, split_wanted, name_wanted : int, the chosen face
+    export_wanted : write annotation files as last time
     """
 
     told = Signal(str)
@@ -39,9 +61,10 @@ class Actions(QObject):
     swap_wanted = Signal(int)
     split_wanted = Signal(int)
     name_wanted = Signal(int)
+    export_wanted = Signal()
 
-    def __init__(self, view: LandmarkView) -> None:
-        super().__init__(view)
+    def __init__(self, view: Shown, parent: QObject | None = None) -> None:
+        super().__init__(parent)
         self._view = view
 
     # -- landmarks -----------------------------------------------------------------
@@ -106,14 +129,19 @@ class Actions(QObject):
 
     def accept(self) -> None:
         """Say that the frame is right as it is."""
-        frame = self._view.frame
+        self._accept()
 
-        def edit(session: Session) -> str:
-            edits.accept(session, frame)
-            return f"Frame {frame + 1} accepted."
+    def accept_and_next(self) -> None:
+        """Say that the frame is right as it is and, if that could be said, ask for the next
+        frame of the queue."""
+        if self._accept():
+            self.next()
 
-        if self.do(edit):
-            self.accepted.emit(frame)
+    def accept_and_go(self, frame: int) -> None:
+        """Say that the shown frame is right as it is and, if that could be said, turn to
+        another one."""
+        if self._accept():
+            self._view.turn_to(frame)
 
     def accept_up_to(self) -> None:
         """Say that this frame and all before it are right as they are."""
@@ -173,6 +201,11 @@ class Actions(QObject):
         if self._ready():
             self.name_wanted.emit(self._view.face)
 
+    def export(self) -> None:
+        """Ask for annotation files."""
+        self._view.commit()
+        self.export_wanted.emit()
+
     # -- how -----------------------------------------------------------------------
 
     def do(self, edit: Callable[[Session], object], *, needs_face: bool = True) -> bool:
@@ -189,6 +222,18 @@ class Actions(QObject):
         if isinstance(said, str):
             self.told.emit(said)
         return True
+
+    def _accept(self) -> bool:
+        frame = self._view.frame
+
+        def edit(session: Session) -> str:
+            edits.accept(session, frame)
+            return f"Frame {frame + 1} accepted."
+
+        done = self.do(edit)
+        if done:
+            self.accepted.emit(frame)
+        return done
 
     def _ready(self, needs_face: bool = True) -> bool:
         """Whether the shown frame can be changed; says why not."""

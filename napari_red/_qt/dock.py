@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 import napari
 from qtpy.QtCore import QSize
@@ -11,6 +10,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_red._qt import tasks
 from napari_red._qt.attach import attach
+from napari_red._qt.export_control import ExportControl
 from napari_red._qt.faces_control import FacesControl
 from napari_red._qt.frame_words import frame_words
 from napari_red._qt.improve_control import ImproveControl, model_names, used_model
@@ -67,6 +67,7 @@ class FaceLandmarksDock(QWidget):
         self.videos_control = VideosControl(self.videos, work, self.settings)
         self.faces_control = FacesControl(self.faces, work)
         self.review_control = ReviewControl(self.review, self.strip, work)
+        self.export_control = ExportControl(self.export, work)
         self.retrack_control = RetrackControl(self.review, work, self.chosen_model)
         self.who_control = WhoControl(self.faces, work, self.chosen_model)
         self.improve_control = ImproveControl(self.improve, self.improving, work, self.settings)
@@ -76,6 +77,7 @@ class FaceLandmarksDock(QWidget):
         self.destroyed.connect(self.workbench.let_go)
         self.videos_control.refresh()
         self.faces_control.refresh()
+        self.export_control.refresh()
         self.improve_control.refresh()
         self.review_control.ask()
         self._show_state()
@@ -128,7 +130,6 @@ class FaceLandmarksDock(QWidget):
     def _join(self) -> None:
         work, job = self.workbench, self.state.job
         self.videos.start.clicked.connect(self._prealign)
-        self.export.wanted.connect(self._export)
         job.cancel.clicked.connect(work.runner.cancel)
         work.runner.progressed.connect(job.show_progress)
         for runner in (work.runner, work.batch):
@@ -174,16 +175,6 @@ class FaceLandmarksDock(QWidget):
 
     def _prealign(self) -> None:
         tasks.prealign_video(self.workbench, *self.chosen_model(), self.faces.count.value())
-
-    def _export(self, folder: Path) -> None:
-        panel = self.export
-        tasks.export(
-            self.workbench,
-            folder,
-            panel.choice,
-            whole_project=panel.whole_project,
-            then=panel.tell,
-        )
 
     def _show_state(self) -> None:
         work = self.workbench

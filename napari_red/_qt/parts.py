@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -69,6 +70,16 @@ def note(text: str = "") -> QLabel:
 def breakable(path: str) -> str:
     """A path that a label may break behind its slashes."""
     return path.replace("/", "/\u200b").replace("\\", "\\\u200b")
+
+
+def for_window(event: QKeyEvent) -> bool:
+    """Whether a list leaves a key to the window: letters, which lists look for entries with,
+    and the arrows that turn to another frame."""
+    letter = event.text().strip()
+    return (letter != "" and letter.isprintable()) or event.key() in (
+        Qt.Key.Key_Left,
+        Qt.Key.Key_Right,
+    )
 
 
 class ElidedLabel(QLabel):

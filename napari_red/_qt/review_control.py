@@ -46,6 +46,7 @@ class ReviewControl(QObject):
         ):
             pressed.clicked.connect(lambda _, act=act: act())
         strip.went.connect(lambda frame: work.viewer.dims.set_current_step(0, frame))
+        strip.accepted_and_went.connect(actions.accept_and_go)
         strip.resized.connect(self.ask_overview)
         work.changed.connect(self._on_changed)
         work.edited.connect(self.ask)

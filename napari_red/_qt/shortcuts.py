@@ -48,7 +48,7 @@ class Shortcut:
         return self.each[self.keys.index(key)] if self.each else self.arguments
 
 
-_C, _R, _F, _V = "Correcting", "Reviewing", "Faces", "View"
+_C, _R, _F, _V, _E = "Correcting", "Reviewing", "Faces", "View", "Files"
 
 SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut(_C, ("drag a landmark",), "Move it, and all that are selected with it"),
@@ -126,9 +126,17 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut(_C, ("Ctrl+Z",), "Undo", action="view.undo"),
     Shortcut(_C, ("Ctrl+Shift+Z",), "Redo", action="view.redo"),
     Shortcut(_R, ("Left", "Right"), "The frame before, the next frame"),
+    Shortcut(_R, ("click in the strip",), "Go to that frame; the strip is under the slider"),
+    Shortcut(_R, ("Ctrl+click in the strip",), "Accept the shown frame and go to that one"),
     Shortcut(_R, ("N",), "The next frame of the queue", action="actions.next"),
     Shortcut(_R, ("Shift+N",), "The frame of the queue before", action="actions.previous"),
     Shortcut(_R, ("G",), "Good: accept the frame", action="actions.accept"),
+    Shortcut(
+        _R,
+        ("Shift+D",),
+        "Done: accept the frame and go to the next of the queue",
+        action="actions.accept_and_next",
+    ),
     Shortcut(_R, ("Shift+G",), "Accept all frames up to this one", action="actions.accept_up_to"),
     Shortcut(_R, ("U",), "Take accepting the frame back", action="actions.unaccept"),
     Shortcut(_R, ("Shift+Right",), "The next corrected frame", action="actions.next_corrected"),
@@ -144,6 +152,12 @@ SHORTCUTS: tuple[Shortcut, ...] = (
         _F, ("Shift+X",), "Swap the face with another one from here on", action="actions.swap"
     ),
     Shortcut(_F, ("Shift+S",), "Split: from here on it is another face", action="actions.split"),
+    Shortcut(
+        _E,
+        ("Ctrl+Shift+E",),
+        "Export as the panel says, into the folder of last time; the first time it asks for one",
+        action="actions.export",
+    ),
     Shortcut(_V, ("Shift+Z",), "Follow the face and zoom to it", action="options.toggle_follow"),
     Shortcut(_V, ("Shift+C",), "Contour lines on and off", action="options.toggle_contours"),
     Shortcut(

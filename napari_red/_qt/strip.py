@@ -21,7 +21,7 @@ SIDES = 6
 LEGEND = (
     "The whole video: bars are as high as the lowest confidence, red where it is low. "
     "Above them jumps (pink) and corrected frames, below them what is accepted (green). "
-    "Click or drag to go there."
+    "Click or drag to go there; Ctrl+click to accept the shown frame and go there."
 )
 
 
@@ -31,10 +31,12 @@ class ReviewStrip(QWidget):
     Signals
     -------
     went : int, the frame that was clicked
+    accepted_and_went : int, the frame that was clicked with Ctrl: the shown one is right
     resized : there is room for another number of columns
     """
 
     went = Signal(int)
+    accepted_and_went = Signal(int)
     resized = Signal()
 
     def __init__(self, viewer: napari.Viewer) -> None:
@@ -172,9 +174,11 @@ class ReviewStrip(QWidget):
         return min(max(int((x - left) * shown / max(width, 1)), 0), shown - 1)
 
     def mousePressEvent(self, event) -> None:
-        """Go there."""
+        """Go there; with Ctrl once the shown frame is accepted."""
         if event.button() == Qt.MouseButton.LeftButton and self.overview is not None:
-            self.went.emit(self.overview.frame_of(self.column_at(event.position().x())))
+            frame = self.overview.frame_of(self.column_at(event.position().x()))
+            accepts = event.modifiers() & Qt.KeyboardModifier.ControlModifier
+            (self.accepted_and_went if accepts else self.went).emit(frame)
 
     def mouseMoveEvent(self, event) -> None:
         """Go along, or say what is there."""

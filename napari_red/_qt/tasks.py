@@ -12,6 +12,7 @@ from napari_red._qt.workbench import Workbench
 from napari_red.core.add_videos import Added, add_videos
 from napari_red.core.batch import BatchSummary, VideoState
 from napari_red.core.export import ExportChoice, ExportSummary, export_project
+from napari_red.core.export_memory import LastExport, remember_export
 from napari_red.core.jobs import ProgressCallback, ShouldStop
 from napari_red.core.model_store import file_for
 from napari_red.core.models import check_model
@@ -150,7 +151,7 @@ def export(
 ) -> None:
     """Write annotation files of the open video, or of all videos of its project.
 
-    ``then`` is told how it went, and where the files are.
+    The project remembers it. ``then`` is told how it went, and where the files are.
     """
     session, project = work.session, work.shown_project
     if project is None:
@@ -167,10 +168,15 @@ def export(
         then(say_exported(summary), summary.out)
         return f"Exported to {summary.out.name}."
 
+    def run(report: ProgressCallback, should_stop: ShouldStop) -> ExportSummary:
+        summary = export_project(
+            project, folder, report, should_stop, choice=choice, video_ids=video_ids
+        )
+        remember_export(project, LastExport(folder, choice, whole_project))
+        return summary
+
     work.runner.start(
-        lambda report, stop: export_project(
-            project, folder, report, stop, choice=choice, video_ids=video_ids
-        ),
+        run,
         finish,
         message="writing …",
         holds_video=session is not None,

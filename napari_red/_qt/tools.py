@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator, Iterable
+from typing import Any, Protocol
 
 import numpy as np
 from napari.layers.points._points_mouse_bindings import select
 
 from napari_red.core.face_tool import FaceFrame, Part, dragged
-
-if TYPE_CHECKING:
-    from napari_red._qt.landmarks_layer import LandmarksLayer
 
 HANDLE = 9
 """Side of a handle of the face tool, in screen pixels."""
@@ -22,7 +19,45 @@ REACH = 9
 TOOLS = ("point", "group", "face")
 
 
-def drag(layer: LandmarksLayer, event: Any) -> Generator[None, None, None]:
+class Landmarks(Protocol):
+    """What tools need of a layer: of napari's Points, and of the one with the landmarks, where
+    it is explained."""
+
+    mode: Any
+    selected_data: Any
+    scale_factor: float
+    n_faces: int
+    n_landmarks: int
+    tool: str
+    face: int
+    fills: int
+    frozen: bool
+    dragging: bool
+
+    @property
+    def data(self) -> np.ndarray: ...
+
+    @property
+    def on_chosen(self) -> Callable[[int], None]: ...
+
+    def get_value(self, position: Any, **where: Any) -> Any: ...
+
+    def world_to_data(self, position: Any) -> Any: ...
+
+    def of_face(self, face: int) -> np.ndarray: ...
+
+    def of_group(self, index: int) -> list[int]: ...
+
+    def face_frame(self, face: int) -> FaceFrame | None: ...
+
+    def may_change(self) -> bool: ...
+
+    def put(self, indices: list[int] | np.ndarray, points: np.ndarray) -> None: ...
+
+    def tell_moved(self, indices: Iterable[int]) -> None: ...
+
+
+def drag(layer: Landmarks, event: Any) -> Generator[None, None, None]:
     """A press of the mouse, with what follows: the face tool's, or napari's selecting."""
     if layer.tool == "face" or "Alt" in event.modifiers:
         yield from _drag_face(layer, event)
@@ -42,14 +77,14 @@ def drag(layer: LandmarksLayer, event: Any) -> Generator[None, None, None]:
         layer.dragging = False
 
 
-def double_click(layer: LandmarksLayer, event: Any) -> None:
+def double_click(layer: Landmarks, event: Any) -> None:
     """A double click on a point selects its facial part, with Shift that one too."""
     index = point_under(layer, event)
     if index is not None and layer.tool != "face" and layer.mode == "select":
         choose_group(layer, index, add="Shift" in event.modifiers)
 
 
-def choose_group(layer: LandmarksLayer, index: int, *, add: bool = False) -> None:
+def choose_group(layer: Landmarks, index: int, *, add: bool = False) -> None:
     """Select the facial part of a point; one that is selected already stays."""
     group = set(layer.of_group(index))
     if add:
@@ -58,7 +93,7 @@ def choose_group(layer: LandmarksLayer, index: int, *, add: bool = False) -> Non
         layer.selected_data = group
 
 
-def point_under(layer: LandmarksLayer, event: Any) -> int | None:
+def point_under(layer: Landmarks, event: Any) -> int | None:
     """The point on which the mouse is."""
     found = layer.get_value(
         event.position,
@@ -69,7 +104,7 @@ def point_under(layer: LandmarksLayer, event: Any) -> int | None:
     return None if found is None else int(found)
 
 
-def _drag_face(layer: LandmarksLayer, event: Any) -> Generator[None, None, None]:
+def _drag_face(layer: Landmarks, event: Any) -> Generator[None, None, None]:
     start = np.asarray(layer.world_to_data(event.position), float)[-2:]
     found = _face_at(layer, start)
     if found is None:
@@ -99,7 +134,7 @@ def _drag_face(layer: LandmarksLayer, event: Any) -> Generator[None, None, None]
             layer.tell_moved(indices)
 
 
-def _face_at(layer: LandmarksLayer, place: np.ndarray) -> tuple[int, FaceFrame, Part] | None:
+def _face_at(layer: Landmarks, place: np.ndarray) -> tuple[int, FaceFrame, Part] | None:
     """The face a drag from here takes hold of: the chosen one first."""
     reach = REACH * layer.scale_factor
     for face in sorted(range(layer.n_faces), key=lambda face: face != layer.face):

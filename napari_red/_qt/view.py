@@ -62,7 +62,7 @@ class LandmarkView(QObject):
         self.points: LandmarksLayer | None = None
         self.contours: ContoursLayer | None = None
         self.options = ViewOptions()
-        self.actions = Actions(self)
+        self.actions = Actions(self, parent=self)
         self.face = 0
         self.tool = "point"
         self._view = NOTHING
@@ -219,13 +219,15 @@ class LandmarkView(QObject):
         self.actions.show_all()
 
     def undo(self) -> None:
-        """Take the last edit back and turn to its frame."""
-        self.actions.do(lambda session: self._stepped(session.undo(), "undone"), needs_face=False)
+        """Take the last edit back; turn to its frame unless the shown one is among them."""
+        self.actions.do(
+            lambda session: self._stepped(session.undo(self.frame), "undone"), needs_face=False
+        )
 
     def redo(self) -> None:
-        """Make the last undone edit again and turn to its frame."""
+        """Make the last undone edit again; turn to its frame as :meth:`undo` does."""
         self.actions.do(
-            lambda session: self._stepped(session.redo(), "done again"), needs_face=False
+            lambda session: self._stepped(session.redo(self.frame), "done again"), needs_face=False
         )
 
     def turn_to(self, frame: int | None) -> None:

@@ -43,6 +43,10 @@ class Step:
     of: int | None = None
     changes: tuple[Change, ...] = ()
 
+    def frame_near(self, frame: int | None) -> int:
+        """The frame it touched that is nearest to ``frame``; the first one for None."""
+        return self.first if frame is None else min(max(frame, self.first), self.last)
+
 
 @dataclass
 class UndoStacks:

@@ -276,13 +276,13 @@ class Session:
             correction.hidden[chosen] = False
             self._correct(frame, {face: correction}, "reset to the prediction")
 
-    def undo(self) -> int | None:
-        """Take the last edit back; returns its frame, None if there is nothing to undo."""
-        return self._step(Project.undo)
+    def undo(self, near: int | None = None) -> int | None:
+        """Take the last edit back; returns its frame nearest to ``near``, None if none is left."""
+        return self._step(Project.undo, near)
 
-    def redo(self) -> int | None:
-        """Make the last undone edit again; returns its frame, None if there is none."""
-        return self._step(Project.redo)
+    def redo(self, near: int | None = None) -> int | None:
+        """Make the last undone edit again; returns its frame nearest to ``near``."""
+        return self._step(Project.redo, near)
 
     def can_undo(self) -> tuple[int, int]:
         """How many edits can be undone and redone."""
@@ -308,7 +308,7 @@ class Session:
             self._tell(step.first, step.last)
         return step
 
-    def _step(self, act: Callable[[Project, int], Step | None]) -> int | None:
+    def _step(self, act: Callable[[Project, int], Step | None], near: int | None) -> int | None:
         with self._lock:
             if self._project is None or self._record is None:
                 return None
@@ -317,7 +317,7 @@ class Session:
                 return None
             self._follow(step)
         self._tell(step.first, step.last)
-        return step.first
+        return step.frame_near(near)
 
     def _correction(self, frame: int, face: int) -> Correction:
         """A copy of what a person said about a face, to be changed."""

@@ -47,6 +47,7 @@ WINDOW = (1366, 768)
 """Width and height in pixels: the smallest screen that the window is made for."""
 
 LEFT = Qt.MouseButton.LeftButton
+PLAIN, CTRL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier
 PAGE = Path(__file__).parents[2] / "docs" / "actions.md"
 
 
@@ -96,12 +97,12 @@ class Person:
     def total(self) -> int:
         return sum(self.counts.values())
 
-    def click(self, widget: QWidget, place: QPoint | None = None) -> None:
-        """One click on what can be seen and pressed."""
+    def click(self, widget: QWidget, place: QPoint | None = None, held=PLAIN) -> None:
+        """One click on what can be seen and pressed, with the keys that are held."""
         assert widget.isVisible()
         assert widget.isEnabled()
         self.counts[self.step] += 1
-        QTest.mouseClick(widget, LEFT, Qt.KeyboardModifier.NoModifier, place or QPoint())
+        QTest.mouseClick(widget, LEFT, held, place or QPoint())
         QApplication.processEvents()
 
     def choose(self, combo: QComboBox, key: str) -> None:
@@ -219,7 +220,8 @@ def do_the_task(qtbot, dock: FaceLandmarksDock) -> Person:
     person = Person(view.viewer)
     for frame in FRAMES:
         with step(person, "go to the frames"):
-            person.click(dock.strip, place_of(dock, frame))
+            held = PLAIN if frame == FRAMES[0] else CTRL  # accepts the frame that is left
+            person.click(dock.strip, place_of(dock, frame), held)
             qtbot.waitUntil(lambda frame=frame: view.frame == frame, timeout=10_000)
         with step(person, "move the landmarks"):
             for landmark in LANDMARKS:
@@ -229,8 +231,8 @@ def do_the_task(qtbot, dock: FaceLandmarksDock) -> Person:
             with step(person, "name the person"):
                 person.press("F2")
                 person.type(PERSON)
-        with step(person, "accept the frames"):
-            person.press("G")
+    with step(person, "accept the frames"):
+        person.press("G")
     with step(person, "export"):
         section = dock.sections.section("Export")
         if not section.is_open:
@@ -260,9 +262,9 @@ def documented() -> dict[str, int]:
 def test_the_task_takes_as_many_actions_as_docs_say(
     qtbot, dock: FaceLandmarksDock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = tmp_path / "out"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
+    elsewhere = tmp_path / "out"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
 
     person = do_the_task(qtbot, dock)
 
@@ -270,7 +272,7 @@ def test_the_task_takes_as_many_actions_as_docs_say(
     assert person.counts == {name: n for name, n in told.items() if n and name != "sum"}
     assert person.total == told["sum"]
 
-    coco = COCO(str(folder / "coco.json"))
+    coco = COCO(str(tmp_path / "coco.json"))  # beside the project
     assert len(coco.anns) == N_FRAMES
     for annotation in coco.anns.values():
         frame = coco.imgs[annotation["image_id"]]["frame_id"]
@@ -286,3 +288,10 @@ def test_the_task_takes_as_many_actions_as_docs_say(
         )
         assert annotation["accepted"] == (frame in FRAMES)
         assert annotation["identity"] == PERSON
+
+    (tmp_path / "coco.json").unlink()
+    with step(person, "export again"):
+        person.press("Ctrl+Shift+E")
+    qtbot.waitUntil((tmp_path / "coco.json").is_file, timeout=60_000)
+    qtbot.waitUntil(lambda: not dock.workbench.busy, timeout=60_000)
+    assert person.counts["export again"] == 1

@@ -10,11 +10,16 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel, QSizePolic
 
 from napari_red._qt.parts import breakable, button, column, note, row
 from napari_red.core.export import ExportChoice
+from napari_red.core.export_memory import LastExport
 from napari_red.core.formats.registry import FORMATS
 
 
 class ExportPanel(QWidget):
     """Passive: holds the choice, says when a folder was chosen.
+
+    Attributes
+    ----------
+    begin_at : the folder that is proposed
 
     Signals
     -------
@@ -25,6 +30,7 @@ class ExportPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self.begin_at: Path | None = None
         self.format = QComboBox()
         for key, one in FORMATS.items():
             if one.writer is not None:
@@ -39,7 +45,7 @@ class ExportPanel(QWidget):
         self.videos.setToolTip("The open video, or every video of the project")
         self.pseudonyms = QCheckBox("Pseudonyms")
         self.pseudonyms.setToolTip("person_01 and so on go out instead of names")
-        self.start = button("Export …", "Choose a folder and write the files into it", self._ask)
+        self.start = button("Export …", "Choose a folder and write the files into it", self.ask)
         self.result = note()
         self.open_folder = button("Open folder", "Look at what was written", self._open)
         self._folder: Path | None = None
@@ -70,6 +76,20 @@ class ExportPanel(QWidget):
         """Whether all videos go out."""
         return self.videos.currentIndex() == 1
 
+    def show_last(self, last: LastExport) -> None:
+        """Choose what was chosen last time."""
+        self.format.setCurrentIndex(max(self.format.findData(last.choice.format), 0))
+        self.frames.setCurrentIndex(int(last.choice.only_accepted))
+        self.videos.setCurrentIndex(int(last.whole_project))
+        self.pseudonyms.setChecked(last.choice.pseudonyms)
+
+    def ask(self) -> None:
+        """Have the folder chosen."""
+        begin = "" if self.begin_at is None else str(self.begin_at)
+        folder = QFileDialog.getExistingDirectory(self, "Folder for the annotation", begin)
+        if folder:
+            self.wanted.emit(Path(folder))
+
     def tell(self, text: str, folder: Path | None) -> None:
         """Say how it went, and where the files are."""
         self._folder = folder
@@ -86,11 +106,6 @@ class ExportPanel(QWidget):
             tip += f' Needs: pip install "napari-red[{one.extra}]".'
         self.about.setToolTip(tip)
         self.format.setToolTip(tip)
-
-    def _ask(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Folder for the annotation")
-        if folder:
-            self.wanted.emit(Path(folder))
 
     def _open(self) -> None:
         if self._folder is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import QLabel, QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
-from napari_red._qt.parts import button, column, note, row
+from napari_red._qt.parts import button, column, for_window, note, row
 from napari_red.core.review import ToReview
 
 
@@ -110,6 +110,13 @@ class _Queue(QListWidget):
         self.setUniformItemSizes(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
+
+    def keyPressEvent(self, event) -> None:
+        """The window's keys are the window's here too."""
+        if for_window(event):
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(120, 58)

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_red._qt.parts import button, column, note, row
+from napari_red._qt.parts import button, column, for_window, note, row
 
 _KEY = Qt.ItemDataRole.UserRole
 _STATES = {"new": "–", "waiting": "waiting", "running": "…", "done": "done", "failed": "failed"}
@@ -174,6 +174,13 @@ def _fill(item: QTreeWidgetItem, row: VideoRow) -> None:
 
 class VideoList(QTreeWidget):
     """Asks for little room and takes what there is."""
+
+    def keyPressEvent(self, event) -> None:
+        """The window's keys are the window's here too."""
+        if for_window(event):
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(120, 64)

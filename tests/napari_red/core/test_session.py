@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from napari_red.core import places, sample
+from napari_red.core.edits import accept_up_to
 from napari_red.core.prealign import Settings, prealign
 from napari_red.core.project import ProjectError
 from napari_red.core.session import Session
@@ -101,6 +102,13 @@ def test_undo_and_redo_go_through_all_edits_and_survive_reopening(aligned):
         assert [session.redo() for _ in range(4)] == [5, 5, 7, None]
         assert session.view(5).landmarks[0, 30].tolist() == [2, 2]
         assert not session.view(7).visible.all()
+
+
+def test_undo_and_redo_tell_the_frame_of_the_edit_that_is_nearest(aligned):
+    accept_up_to(aligned, 10)
+    assert aligned.undo(near=4) == 4
+    assert aligned.redo(near=20) == 10
+    assert aligned.undo() == 0
 
 
 def test_a_new_edit_ends_what_could_be_redone(aligned):

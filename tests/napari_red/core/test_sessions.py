@@ -82,7 +82,9 @@ def test_the_shown_project_goes_on_with_more_videos(video, make_aligner):
     sessions.close()
 
 
-def test_a_moved_video_is_found_below_the_projects_folder_or_asked_for(project, video_path, make_video):
+def test_a_moved_video_is_found_below_the_projects_folder_or_asked_for(
+    project, video_path, make_video
+):
     with open_video(video_path) as video, Session(video, project=project) as session:
         session.opened()
     (record,) = project.videos()
