@@ -139,6 +139,7 @@ def test_a_whole_session_and_all_of_it_is_there_again(sit_down, tmp_path, monkey
     dock = person.dock
     person.chooses(dock.videos.project, "Open project")
     person.waits(lambda: dock.videos.names() == ["one", "two"])
+    person.opens("Videos")
     person.double_clicks(dock.videos.list, 0)
     person.waits(lambda: person.session is not None)
     assert person.work.video.name == "one"
@@ -165,6 +166,7 @@ def test_a_project_that_is_open_elsewhere_is_read_only_and_says_so(sit_down, tmp
     second.dock.videos_control.open_project(tmp_path / "p.red")
     assert "Read-only, because it is open" in second.dock.state.project.locked.text()
     second.waits(lambda: second.dock.videos.names() == ["one"])
+    second.opens("Videos")
     second.double_clicks(second.dock.videos.list, 0)
     second.waits(lambda: second.session is not None)
     assert not second.dock.videos.start.isEnabled()

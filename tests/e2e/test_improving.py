@@ -42,7 +42,7 @@ def test_a_round_from_corrections_to_a_model_and_its_files(sit_down, tmp_path, m
     person.waits_for_the_job()
 
     # The model to begin with is one of the project, taken from a file.
-    dock.sections.open("Improve")
+    person.opens("Improve")
     person.clicks(panel.models)
     (models,) = (w for w in QApplication.topLevelWidgets() if isinstance(w, ModelsDialog))
     person.clicks(models.add)
@@ -59,9 +59,9 @@ def test_a_round_from_corrections_to_a_model_and_its_files(sit_down, tmp_path, m
     for frame in CORRECTED:
         person.turns_to(frame)
         person.drags_point(8, (4.0, 0.0))
-    dock.sections.open("Faces")
+    person.opens("Faces")
     person.names("anna")
-    dock.sections.open("Improve")
+    person.opens("Improve")
     person.waits(lambda: f"{len(CORRECTED)} faces corrected" in panel.material.text())
     corrected = {frame: person.session.view(frame).landmarks[0].copy() for frame in CORRECTED}
     person.looks("11-ready-to-improve")
@@ -113,7 +113,7 @@ def test_a_round_from_corrections_to_a_model_and_its_files(sit_down, tmp_path, m
         assert abs(person.session.view(frame).landmarks[0, 8] - landmarks[8]).max() < 0.05
 
     # Out it goes.
-    dock.sections.open("Export")
+    person.opens("Export")
     dock.export.format.setCurrentIndex(dock.export.format.findData("csv"))
     person.clicks(dock.export.start)
     person.waits_for_the_job()

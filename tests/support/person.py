@@ -54,6 +54,13 @@ class Person:
         assert button.isEnabled(), f"{button.text()} can't be pressed"
         self.qtbot.mouseClick(button, LEFT)
 
+    def opens(self, title: str) -> None:
+        """A panel, by its title, unless it is open."""
+        section = self.dock.sections.section(title)
+        if not section.is_open:
+            self.clicks(section.button)
+        assert section.panel.isVisible()
+
     def chooses(self, button, words: str) -> None:
         """An entry of a button's menu."""
         button.menu().aboutToShow.emit()
