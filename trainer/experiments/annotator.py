@@ -31,6 +31,9 @@ from trainer.ranking import GAP, TrackReview, rank
 UNLIMITED = 600.0
 """Minutes: a run does as many updates as are planned, however slow the machine is just now."""
 
+CARRIED = 25.0
+"""Frames over which a correction carried on goes down to 1/e, as where a person re-tracks."""
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -64,6 +67,35 @@ def interpolated(truth: np.ndarray, corrected: Sequence[int]) -> np.ndarray:
     numbers = np.arange(len(truth))
     columns = [np.interp(numbers, known, column) for column in flat.T]
     return np.stack(columns, axis=-1).reshape(truth.shape).astype(np.float32)
+
+
+def carried(
+    landmarks: np.ndarray, own: np.ndarray, truth: np.ndarray, corrected: Sequence[int]
+) -> np.ndarray:
+    """A model's landmarks, with what corrections changed carried on to the frames around.
+
+    Parameters
+    ----------
+    landmarks : (T, 68, 2) with the corrected frames pinned
+    own : (T, 68, 2) what the model says where nothing is pinned
+    truth : (T, 68, 2), known in the corrected frames
+    corrected : their numbers
+
+    Returns
+    -------
+    ``landmarks`` plus the change in straight lines between corrected frames, less the
+    farther they are; frames in which nothing was found stay as they are
+    """
+    known = np.array([n for n in sorted(corrected) if np.isfinite(own[n]).all()], int)
+    if not len(known):
+        return landmarks
+    change = np.zeros_like(truth)
+    change[known] = truth[known] - own[known]
+    away = np.abs(np.arange(len(truth))[:, None] - known).min(axis=1)
+    fading = np.exp(-away / CARRIED)[:, None, None]
+    moved = landmarks + fading * interpolated(change, known.tolist())
+    moved[list(corrected)] = truth[list(corrected)]
+    return moved
 
 
 def proposed(shown: Shown, corrected: Sequence[int], count: int) -> list[int]:
@@ -202,6 +234,7 @@ class Project:
             precision=autocast_dtype(desk.model(model)[0].model, torch.device("cpu")),
             minutes=UNLIMITED,
             lock_folder=folder / "lock",
+            checkpoint_seconds=120.0,
         )
         began = time.process_time()
         try:
@@ -254,9 +287,12 @@ class Project:
         first, *others = self.clips[person]
         rest = np.setdiff1d(np.arange(len(first)), frames)
         if self.arm.interpolated:
-            landmarks = interpolated(first.truth, frames)
+            landmarks = moved = interpolated(first.truth, frames)
         else:
             landmarks = desk.align(model, first, frames).landmarks
+            own = desk.align(model, first).landmarks
+            moved = carried(landmarks, own, first.truth, frames)
+        before = figures(desk.align(desk.base, first).landmarks, first.truth, rest)
         truth = np.concatenate([clip.truth for clip in others])
         every = np.arange(len(truth))
 
@@ -266,9 +302,10 @@ class Project:
 
         return {
             "rest": {
-                "before": figures(desk.align(desk.base, first).landmarks, first.truth, rest),
+                "before": before,
                 "after": figures(landmarks, first.truth, rest),
             },
+            "carried": {"before": before, "after": figures(moved, first.truth, rest)},
             "videos": {"before": elsewhere(desk.base), "after": elsewhere(model)},
         }
 

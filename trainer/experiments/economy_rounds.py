@@ -49,7 +49,10 @@ class Row:
         )
 
     def mean(self, where: str, what: str) -> tuple[float, float]:
-        """A figure before and after in the "rest" or the other "videos", mean over people."""
+        """A figure before and after, mean over people.
+
+        ``where`` is "rest", "carried" (the same with corrections carried on) or "videos".
+        """
         before, after = self._pairs(where, what).mean(axis=0)
         return float(before), float(after)
 
@@ -72,7 +75,7 @@ class Row:
             "projects": self.projects, "accepted": self.accepted,
             "others_change": self.others(),
         }  # fmt: skip
-        for where in ("rest", "videos"):
+        for where in ("rest", "carried", "videos"):
             for what in ("nme", "to_move", "points", "to_move_own_eyes"):
                 out[f"{where}_{what}"] = self.mean(where, what)
             out[f"{where}_points_change"] = self.change(where)

@@ -105,6 +105,18 @@ def test_straight_lines_go_through_the_corrected_frames_and_rest_outside():
     assert line[9, 0, 0] == 36
 
 
+def test_a_correction_carried_on_changes_frames_less_the_farther_they_are():
+    truth = np.zeros((80, 68, 2), np.float32)
+    own = truth + 4
+    own[79] = np.nan
+    moved = annotator.carried(own, own, truth, [0, 10, 79])
+    assert (moved[[0, 10, 79]] == 0).all()
+    assert moved[5, 0, 0] == pytest.approx(4 * (1 - np.exp(-5 / 25)))
+    assert 3 < moved[60, 0, 0] < 4
+    lost = annotator.carried(truth * np.nan, truth * np.nan, truth, [3])
+    assert np.isnan(lost).all()
+
+
 def test_the_queue_gives_as_many_new_frames_as_were_asked_for():
     points = np.stack([truth_at(n) for n in range(60)])
     shown = Shown(points, np.full((60, 68), 0.7, np.float32), np.full(60, 0.01, np.float32))
@@ -277,7 +289,8 @@ def made_round(look, arm, person, points, *, total=20, rounds="20", accepted=Tru
     return {
         "look": look, "arm": arm, "rounds": rounds, "total": total, "accepted": accepted,
         "message": "so", "recipe": "abc", "stages": stages, "corrected": {person: [1]},
-        "people": {person: {"rest": pair(1000, points), "videos": pair(2000, points + 700)}},
+        "people": {person: {"rest": pair(1000, points), "carried": pair(1000, points // 2),
+                            "videos": pair(2000, points + 700)}},
         "others": {"before": 4.0, "after": others},
     }  # fmt: skip
 
