@@ -1,0 +1,55 @@
+"""A project's models on the command line."""
+
+import json
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from napari_red.cli import app
+from napari_red.core.model_comparison import ModelComparison
+from napari_red.core.prealign import Settings, prealign
+from napari_red.core.session import Session
+from trainer.data.video import open_video
+
+ROW = {
+    "model": "red-lite",
+    "faces": 1,
+    "nme": 4.0,
+    "to_move": 9.5,
+    "groups": {"jaw": 5.25, "mouth": 3.0},
+    "people": {"Ada": 4.125},
+}
+
+
+def call(*words, code=0):
+    """Run a command; its output in one line."""
+    result = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "200"})
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return " ".join(result.output.split())
+
+
+@pytest.fixture
+def session(tmp_path, make_video, make_aligner):
+    path = make_video(tmp_path / "talk.mp4", n_frames=60)
+    with open_video(path) as video, Session(video) as session:
+        prealign(session, make_aligner(), Settings("made"))
+        yield session
+
+
+def test_compare_prints_errors_by_part_and_by_person(session, monkeypatch):
+    for frame in (2, 12, 22, 32, 42, 55):
+        session.move(frame, 0, {30: (50, 60)})
+    session.close()
+    done = f"print({json.dumps({'event': 'done', 'models': [ROW]})!r})"
+    monkeypatch.setattr(ModelComparison, "command", lambda *_: [sys.executable, "-c", done])
+    said = call("models", session.project_path, "--compare")
+    for word in ("red-lite", "jaw", "5.25", "Ada", "4.12", "1 face set aside"):
+        assert word in said
+
+
+def test_too_few_corrections_to_compare_on_are_told(session):
+    session.move(5, 0, {30: (50, 60)})
+    session.close()
+    assert "correct at least 5 frames" in call("models", session.project_path, "--compare", code=2)
