@@ -24,6 +24,7 @@ FLOORS = (
         "metrics",
         "mtcnn",
         "steady",
+        "carry",
         "tracking",
         "condition",
         "frame_features",

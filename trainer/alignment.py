@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from trainer.ahead import ahead
+from trainer.carry import Carriers
 from trainer.checkpoint import LoadedModel
 from trainer.data.video_base import Video, VideoError
 from trainer.detection import FaceDetector, default_detector
@@ -142,6 +143,7 @@ class SequentialAligner:
         stop: int | None = None,
         corrections: Mapping[tuple[int, int], np.ndarray] | None = None,
         initial: np.ndarray | None = None,
+        carry_frames: float = 0.0,
     ) -> Generator[AlignedFrame, None, None]:
         """Align frames ``start`` to ``stop``, in order, each exactly once.
 
@@ -155,6 +157,7 @@ class SequentialAligner:
             the network as its label map, and restart the track both ways. Up to
             :data:`BACK_REACH` frames before a correction wait for it.
         initial : (F, L, 2) landmarks of frame ``start - 1``, to go on from; NaN where none
+        carry_frames : how far what corrections changed is carried on, see :mod:`trainer.carry`
 
         Raises
         ------
@@ -163,7 +166,7 @@ class SequentialAligner:
         VideoError
             If the video turns out to be unreadable.
         """
-        run = _Run(self, video, faces, boxes, corrections or {}, initial)
+        run = _Run(self, video, faces, boxes, corrections or {}, initial, carry_frames)
         aligned = run.frames(start, video.n_frames if stop is None else stop)
         with torch_threads(self.threads):
             yield from steadied(aligned, frozenset(corrections or ()), self.rules.tremble)
@@ -219,8 +222,10 @@ class _Run:
         boxes: Sequence[FaceBox | None] | None,
         corrections: Mapping[tuple[int, int], np.ndarray],
         initial: np.ndarray | None,
+        carry_frames: float,
     ) -> None:
         self.video = video
+        self.carriers = Carriers(carry_frames)
         self.n_landmarks = aligner.n_landmarks
         self.boxes = {i: box for i, box in enumerate(boxes or ()) if box is not None}
         self.corrections: dict[int, dict[int, np.ndarray]] = {}
@@ -231,14 +236,18 @@ class _Run:
         if initial is not None:
             slots.append(len(initial))
         self.n_faces = max(slots)
-        self.network = FaceNetwork(aligner.runner, aligner.scheme)
+        self.network, self.initial = FaceNetwork(aligner.runner, aligner.scheme), initial
         self.tracker = FaceTracker(self.network, aligner.detector, aligner.judge, self.n_faces)
-        self.initial = initial
         self.held: deque[AlignedFrame] = deque()
         self.images: dict[int, np.ndarray] = {}
 
     def frames(self, start: int, stop: int) -> Iterator[AlignedFrame]:
         """See :meth:`SequentialAligner.run`."""
+        for frame in self._all(start, stop):
+            self.carriers.apply(frame, self.corrections.get(frame.frame, ()))
+            yield frame
+
+    def _all(self, start: int, stop: int) -> Iterator[AlignedFrame]:
         try:
             yield from self._in_order(start, stop)
         except VideoError:
@@ -282,6 +291,8 @@ class _Run:
             result = track.result
             out.put(slot, result.landmarks, result.confidence, result.disagreement)
         for slot, landmarks in pinned.items():
+            if slot in self.tracker.unpinned:
+                self.carriers.add(number, slot, landmarks, self.tracker.unpinned[slot].landmarks)
             known = np.isfinite(landmarks).all(axis=-1)
             out.put(slot, landmarks, np.where(known, 1.0, np.nan))
         for slot in self.tracker.found:

@@ -122,6 +122,7 @@ class FaceTracker:
     found : slots filled by the last step's search
     doubtful : slots lost in the last step because the detector saw no face, with the first
         frame after its last look that did
+    unpinned : {slot: what the network says} of the faces pinned in the last step
     last_search : the frame the detector last looked at for a missing face, or -1
     seconds : spent in the detector so far
     """
@@ -136,6 +137,7 @@ class FaceTracker:
         self.memories: dict[int, Memory | None] = dict.fromkeys(range(n_faces))
         self.found: list[int] = []
         self.doubtful: dict[int, int] = {}
+        self.unpinned: dict[int, FaceResult] = {}
         self.last_search = -1
         self.seconds = 0.0
         self.conditions = Conditions()
@@ -169,11 +171,13 @@ class FaceTracker:
         What happened to which face, in words; tracks and found are up to date.
         """
         pinned, notes = pinned or {}, []
-        self.found, self.doubtful = [], {}
+        self.found, self.doubtful, self.unpinned = [], {}, {}
         for slot, reason in self._follow(image, frame, skip=pinned).items():
             notes.append(f"face {slot + 1} lost: {reason}")
         for slot, landmarks in pinned.items():
-            self.pin(image, frame, slot, landmarks)
+            seen = self.pin(image, frame, slot, landmarks)
+            if seen is not None:
+                self.unpinned[slot] = seen
         for slot, other in impostors(self.tracks, self.judge.rules).items():
             slot, other = (other, slot) if slot in pinned else (slot, other)
             if slot not in pinned:

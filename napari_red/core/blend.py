@@ -8,29 +8,6 @@ from napari_red.core.records import Prediction
 from trainer.geometry import FaceBox
 
 
-class Carried:
-    """What a person saw in a frame and the network doesn't, for the frames around it.
-
-    Parameters
-    ----------
-    told : (L, 2) landmarks of the person; NaN where they leave it to the network
-    seen : (L, 2) landmarks that the network gives there
-    """
-
-    def __init__(self, told: np.ndarray, seen: np.ndarray) -> None:
-        self.seen = _complex(seen)
-        self.offset = np.nan_to_num(_complex(told) - self.seen)
-
-    def onto(self, seen: np.ndarray, weight: float) -> np.ndarray:
-        """(L, 2) float32: another frame's landmarks, with the offset turned and scaled as
-        the face has."""
-        now = _complex(seen)
-        before, after = self.seen - self.seen.mean(), now - now.mean()
-        turn = np.vdot(before, after) / max(np.vdot(before, before).real, 1e-9)
-        moved = now + weight * turn * self.offset
-        return np.stack([moved.real, moved.imag], axis=-1).astype(np.float32)
-
-
 def smoothstep(part: float) -> float:
     """0 to 1 without a bend at either end."""
     part = min(max(part, 0.0), 1.0)
@@ -57,7 +34,3 @@ def farthest(there: np.ndarray, here: np.ndarray) -> float:
         return float("inf")
     side = max(FaceBox.around(there).side, 1.0)
     return float(np.linalg.norm(there - here, axis=-1).max()) / side
-
-
-def _complex(points: np.ndarray) -> np.ndarray:
-    return points[:, 0].astype(np.float64) + 1j * points[:, 1]

@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from napari_red.core import edits
-from napari_red.core.blend import Carried, between, farthest, smoothstep
+from napari_red.core.blend import between, farthest, smoothstep
 from napari_red.core.edits import EditError
 from napari_red.core.history import Step
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
@@ -24,6 +24,7 @@ from napari_red.core.records import Prediction
 from napari_red.core.session import Session
 from napari_red.core.spans import RE_TRACKED
 from napari_red.core.track_data import TrackData
+from trainer.carry import Carried
 from trainer.data.video import Video
 from trainer.tracking import RULES, distance
 

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from napari_red.core import edits
-from napari_red.core.blend import Carried, smoothstep
+from napari_red.core.blend import smoothstep
 from napari_red.core.edits import EditError
 from napari_red.core.jobs import StopWork
 from napari_red.core.prealign import Settings, prealign
 from napari_red.core.retrack import keep, next_held, propose
 from napari_red.core.session import Session
+from trainer.carry import Carried
 from trainer.data.video import open_video
 
 N = 60
