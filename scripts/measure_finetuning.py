@@ -53,7 +53,7 @@ def followed(
     boxes = None if corrected else [FaceBox.around(truth[0])]
     assert video.video is not None
     with open_video(video.video) as opened:
-        frames = list(aligner.run(opened, boxes=boxes, corrections=pins))
+        frames = list(aligner.run(opened, boxes=boxes, corrections=pins, carry_frames=0))
     return np.stack([f.landmarks[0] for f in frames]), np.stack([f.confidence[0] for f in frames])
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from trainer.ahead import ahead
-from trainer.carry import Carriers
+from trainer.carry import CARRY_FRAMES, Carriers
 from trainer.checkpoint import LoadedModel
 from trainer.data.video_base import Video, VideoError
 from trainer.detection import FaceDetector, default_detector
@@ -143,7 +143,7 @@ class SequentialAligner:
         stop: int | None = None,
         corrections: Mapping[tuple[int, int], np.ndarray] | None = None,
         initial: np.ndarray | None = None,
-        carry_frames: float = 0.0,
+        carry_frames: float = CARRY_FRAMES,
     ) -> Generator[AlignedFrame, None, None]:
         """Align frames ``start`` to ``stop``, in order, each exactly once.
 

@@ -15,7 +15,6 @@ from contextlib import closing, suppress
 from typing import Any, TextIO
 
 from napari_red.core.wire import decode_array, encode_array
-from trainer.carry import CARRY_FRAMES
 from trainer.data.video import Video, open_video
 from trainer.errors import RedError
 from trainer.geometry import FaceBox
@@ -131,7 +130,6 @@ def _frames(aligner: Any, video: Video, request: dict[str, Any]) -> Any:
             for frame, face, landmarks in request["corrections"]
         },
         initial=None if initial is None else decode_array(initial),
-        carry_frames=CARRY_FRAMES,
     )
 
 

@@ -89,7 +89,7 @@ class Desk:
             assert clip.video.video is not None
             with open_video(clip.video.video) as opened:
                 pinned = {(n, 0): clip.truth[n] for n in corrected}
-                frames = list(aligner.run(opened, corrections=pinned))
+                frames = list(aligner.run(opened, corrections=pinned, carry_frames=0))
             _save_arrays(
                 path,
                 landmarks=np.stack([f.landmarks[0] for f in frames]),
