@@ -20,7 +20,7 @@ import torch
 
 from trainer.devices import autocast_dtype
 from trainer.experiments.desk import Clip, Desk, Shown, figures, save_json
-from trainer.finetuning.job import FinetuneOptions, finetune
+from trainer.finetuning.job import REPORT_FILE, FinetuneOptions, finetune
 from trainer.finetuning.material import FinetuneError
 from trainer.finetuning.recipe import RECIPE, Recipe
 from trainer.frame_features import summarise
@@ -236,6 +236,7 @@ class Project:
             lock_folder=folder / "lock",
             checkpoint_seconds=120.0,
         )
+        finished = (folder / run / REPORT_FILE).is_file()
         began = time.process_time()
         try:
             report = finetune(folder / "set", model, folder / run, options, self.recipe)
@@ -244,7 +245,8 @@ class Project:
         finally:
             shutil.rmtree(folder / "set", ignore_errors=True)
         kept = ("accepted", "message", "stages", "gate", "set")
-        return said | {k: report[k] for k in kept} | {"seconds": time.process_time() - began}
+        took = {} if finished else {"seconds": time.process_time() - began}
+        return said | {k: report[k] for k in kept} | took
 
     def _push(
         self,
