@@ -154,7 +154,8 @@ def _notes(
         "Errors are in % of a frontal face's distance of the outer eye corners (0.65 of the face "
         "box), the face's own going to nothing in profile; a point is to be moved if it is off by "
         "more than 5 % of that, a lost face counts as 100 %. [ ] are 95 % bootstrap intervals over "
-        "people. By the face's own eyes: results/economy.json.",
+        "people; of two they only span both, of few they are too narrow. By the face's "
+        "own eyes: results/economy.json.",
         "A round: the queue proposes frames by what is shown, near-duplicates only when there is "
         "nothing else; they are pinned to the truth and the video is re-tracked; corrected frames, "
         "the ten-frame clips round them and held-out frames are pushed as by the plugin; the gate "
@@ -309,7 +310,10 @@ def _figure(rows: Sequence[Row], arms: Mapping[str, Arm]) -> Figure:
     for axis, title in zip(axes, titles, strict=True):
         axis.set(title=title, xlabel="corrected frames", ylabel="change, %")
         axis.axhline(0, color="0.7", linewidth=0.8)
-        axis.set_xlim(0, _most(rows) + 4)
+        if any(row.chain for row in rows):
+            axis.set_xlim(0, _most(rows) + 4)
+        else:  # no curve to be seen: all that was measured, side by side
+            axis.set(xlim=(_most(rows) - 0.5, _most(rows) + 3.5), xticks=[_most(rows)])
         axis.grid(alpha=0.3)
     axes[0].axhline(REST, color="0.4", linestyle=":")
     axes[1].axhline(REST, color="0.4", linestyle=":")
