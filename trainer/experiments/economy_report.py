@@ -83,8 +83,9 @@ def answer(rows: Sequence[Row], real: Sequence[dict[str, Any]]) -> str:
                 f"the error on other people {_change(others)} ({_met(others[0] <= OTHERS)})"
             )
         parts.append(
-            "were corrections carried on, which aligning anew doesn't do, points to move in the "
-            f"rest of the video {_change(row.change('carried'))}"
+            "with corrections carried on, as annotating again does, points to move in the rest "
+            f"of the video {_change(row.change('carried'))} "
+            f"({_met(row.change('carried')[0] <= REST)})"
         )
         told.append(
             f"{row.look.capitalize()} look, {len(row.people)} people, {row.corrections} "
@@ -163,8 +164,9 @@ def _notes(
         "A refused model leaves the old one.",
         "Carried on: what a correction changed, against what the same model says without it, is "
         "added to the frames around, in straight lines between corrected frames and less the "
-        f"farther they are (1/e at {CARRIED:.0f} frames). Aligning a whole video with corrections "
-        "pinned doesn't do that; re-tracking from a frame does.",
+        f"farther they are (1/e at {CARRIED:.0f} frames). The program does so when it annotates a "
+        "video again (trainer/carry.py, which also turns the change with the face); here it is "
+        "computed beside the landmarks without it, so that each shows what it adds.",
         "One person alone skips stage 2, since telling people apart takes two: names change "
         "nothing there. What f_CLS adds is measured on projects of two people, each with so many "
         "corrections in a video of their own, named and with the names withheld.",
