@@ -17,7 +17,7 @@ gui: setup           ## napari with the "Face landmarks" dock
 	@.venv/bin/napari --with napari-red "Face landmarks"
 
 test: setup          ## all tests, with real windows on a virtual screen
-	@$(PY) -m pytest -n logical --dist loadfile
+	@$(PY) -m pytest -n logical --dist loadfile --no-loadscope-reorder
 
 lint: setup          ## ruff and mypy
 	@$(PY) -m ruff check .

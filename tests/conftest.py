@@ -40,6 +40,12 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(_HOME, ignore_errors=True)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Windows come first: after heads were drawn with an OpenGL context of their own, those
+    of windows in the same process fail."""
+    items.sort(key=lambda item: item.get_closest_marker("window") is None)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Qt ends the process where there is no screen, so tests with a window stop before it."""
     if item.get_closest_marker("window") is None or sys.platform != "linux":
