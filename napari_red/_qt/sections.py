@@ -69,13 +69,6 @@ class Section(QWidget):
         self.button.setText(f"{'▾' if is_open else '▸'}  {self.title}")
         self.setSizePolicy(QSizePolicy.Policy.Preferred, _GROWS if self.grows else _FIXED)
 
-    def least_height(self) -> int:
-        """What it needs as it is."""
-        height = self.button.sizeHint().height()
-        if self.is_open:
-            height += 2 + self.panel.minimumSizeHint().height()
-        return height
-
 
 class Sections(QWidget):
     """Sections in the order they were added."""

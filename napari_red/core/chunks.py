@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -93,10 +93,6 @@ class Chunk:
         """Copy the frames of another chunk where a (C,) mask is True."""
         for name in _PARTS:
             getattr(self, name)[where] = getattr(other, name)[where]
-
-    def moved_to(self, run: int) -> Chunk:
-        """The same as said by another run."""
-        return replace(self, run=np.where(self.present, run, 0).astype(np.int32))
 
     def to_bytes(self) -> bytes:
         """A header, then the frames that are there: a few hundred bytes each."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
-from napari_red.core.chunks import CHUNK
+from napari_red.core.chunks import CHUNK, chunk_of
 from napari_red.core.marks import Marks
 from napari_red.core.project import Project
 from napari_red.core.records import TrackRecord, VideoRecord
@@ -37,12 +37,15 @@ def _face(project: Project, track: TrackRecord, models: dict[int, str]) -> FaceA
     confidence: list[np.ndarray] = []
     runs: list[np.ndarray] = []
     corrections = project.corrections(track.id)
-    numbers = {*project.chunk_numbers(track.id), *(frame // CHUNK for frame in corrections)}
+    said: dict[int, list[int]] = {}
+    for frame in corrections:
+        number, index = chunk_of(frame)
+        said.setdefault(number, []).append(index)
+    numbers = {*project.chunk_numbers(track.id), *said}
     for number in sorted(numbers):
         chunk = project.chunk(track.id, number)
-        said = [f - number * CHUNK for f in corrections if f // CHUNK == number]
         there = np.zeros(CHUNK, bool) if chunk is None else chunk.present.copy()
-        there[said] = True
+        there[said.get(number, [])] = True
         rows = np.flatnonzero(there)
         frames.append(rows + number * CHUNK)
         if chunk is None:
@@ -66,7 +69,8 @@ def _face(project: Project, track: TrackRecord, models: dict[int, str]) -> FaceA
         points[row, moved] = correction.landmarks[moved]
         sure[row, moved] = 1
         corrected[row], visible[row] = moved, ~correction.hidden
-    accepted = Marks(project.accepted(track.id))
+    marks = Marks(project.accepted(track.id))
+    accepted = marks.as_array(int(all_frames.max(initial=-1)) + 1)[all_frames]
     name = track.identity.name if track.identity else f"face {track.face + 1}"
     return FaceAnnotation(
         face=track.face,
@@ -77,6 +81,6 @@ def _face(project: Project, track: TrackRecord, models: dict[int, str]) -> FaceA
         confidence=sure,
         visible=visible,
         corrected=corrected,
-        accepted=np.array([accepted[int(frame)] for frame in all_frames], bool),
+        accepted=accepted,
         models=tuple(models.get(int(run)) for run in np.concatenate([np.zeros(0, int), *runs])),
     )

@@ -152,7 +152,7 @@ def _held_out(
     for track, frame in project.database.read("SELECT track_id, frame FROM held_out"):
         known.setdefault(str(track), set()).add(frame)
     corrected = {
-        str(track.record.id): [f for f in track.corrected if _complete(track, f)]
+        str(track.record.id): [f for f in track.corrected if track.complete(f) is not None]
         for of_video in tracks.values()
         for track in of_video
     }
@@ -179,19 +179,14 @@ def _wanted(
                 if track.run(near) and near not in kept:
                     kinds[near] = PREDICTED
         accepted = np.flatnonzero(track.accepted.as_array(video.n_frames))
-        accepted = np.array([f for f in accepted if track.run(int(f))], int)
         spread = np.linspace(0, len(accepted) - 1, min(len(accepted), ACCEPTED_AT_MOST))
-        kinds |= {int(accepted[round(i)]): ACCEPTED for i in spread}
-        kinds |= {frame: CORRECTED for frame in track.corrected if _complete(track, frame)}
+        chosen = [int(accepted[round(place)]) for place in spread]
+        kinds |= {frame: ACCEPTED for frame in chosen if track.run(frame)}
+        kinds |= {
+            frame: CORRECTED for frame in track.corrected if track.complete(frame) is not None
+        }
         for frame, kind in sorted(kinds.items()):
             yield _Wanted(frame, track, kind, kind == CORRECTED and frame in kept)
-
-
-def _complete(track: TrackData, frame: int) -> bool:
-    correction = track.correction(frame)
-    if correction is not None and correction.hidden.all():
-        return False
-    return bool(np.isfinite(track.merged(frame)).all())
 
 
 def _pictures(video: VideoRecord, wanted: list[_Wanted]) -> Iterator[tuple[_Wanted, np.ndarray]]:

@@ -170,17 +170,6 @@ class Session:
             pairs = [(f, i) for i, track in enumerate(self._tracks) for f in track.corrected]
         return sorted(pairs)
 
-    def complete_corrections(self) -> dict[tuple[int, int], np.ndarray]:
-        """(frame, face) to (L, 2) float32 landmarks, for the corrected faces that have
-        a position for every landmark: what re-running a model holds on to."""
-        with self._lock:
-            found = {
-                (frame, face): track.complete(frame)
-                for face, track in enumerate(self._tracks)
-                for frame in track.corrected
-            }
-        return {key: landmarks for key, landmarks in found.items() if landmarks is not None}
-
     # -- predictions ---------------------------------------------------------------
 
     def start_run(self, model: str, device: str) -> int:
