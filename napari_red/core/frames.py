@@ -16,11 +16,19 @@ from trainer.data.frame_cache import FrameCache
 from trainer.data.video import Video, open_video
 from trainer.errors import RedError
 
-CACHE_BYTES = 512 * 2**20
-"""Memory for decoded frames around the playhead."""
+CACHE_BYTES = 128 * 2**20
+"""Memory for decoded frames around the playhead: 48 of 1280 × 720 pixels, two seconds."""
+
+LEAST_FRAMES = 16
+"""Frames that are kept however large they are, or each step back would start far off anew."""
 
 PATIENCE_S = 0.03
 """How long a moving slider waits for a frame, about one redraw of the window."""
+
+
+def cache_bytes(video: Video) -> int:
+    """How much memory the frames of a video around the playhead may take."""
+    return max(CACHE_BYTES, LEAST_FRAMES * video.frame_bytes)
 
 
 class FramesLike(Protocol):
@@ -58,7 +66,7 @@ class VideoStack:
         self.shape = (video.n_frames, video.height, video.width, 3)
 
     @classmethod
-    def open(cls, path: str | Path, budget_bytes: int = CACHE_BYTES) -> VideoStack:
+    def open(cls, path: str | Path) -> VideoStack:
         """Open a video file or a folder of frames.
 
         Raises
@@ -67,7 +75,7 @@ class VideoStack:
             If it can't be read.
         """
         video = open_video(path)
-        return cls(video, FrameCache(video, budget_bytes))
+        return cls(video, FrameCache(video, cache_bytes(video)))
 
     @property
     def size(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -28,7 +29,7 @@ class FrameCache:
         Memory for decoded frames; at least one frame is kept whatever the budget.
     """
 
-    def __init__(self, video: Video, budget_bytes: int = 512 * 2**20) -> None:
+    def __init__(self, video: Video, budget_bytes: int = 128 * 2**20) -> None:
         self.n_frames = video.n_frames
         self.capacity = int(max(1, min(budget_bytes // video.frame_bytes, video.n_frames)))
         self._path = video.path
@@ -218,14 +219,13 @@ class FrameCache:
 
     def _decode(self, number: int, reader: Video) -> None:
         try:
-            image = reader.frame(number)
+            image = _kept(reader.frame(number))
         except VideoError as error:
             with self._changed:
                 if not self._closed:
                     self._failed[number] = error
                     self._changed.notify_all()
             return
-        image.setflags(write=False)
         with self._changed:
             if self._closed:
                 return
@@ -236,3 +236,15 @@ class FrameCache:
                 far = max(idle, key=lambda n: (not first <= n <= last, abs(n - self._playhead)))
                 del self._frames[far]
             self._changed.notify_all()
+
+
+def _kept(image: np.ndarray) -> np.ndarray:
+    """A read-only copy in memory of its own, which the system has back with the last reference.
+
+    In the common heap, frames that come and go leave holes: after some 2,000 steps, a window
+    with 512 MB of frames in this cache held 730 MB more that it didn't use.
+    """
+    kept = np.frombuffer(mmap.mmap(-1, image.nbytes), np.uint8).reshape(image.shape)
+    kept[...] = image
+    kept.setflags(write=False)
+    return kept

@@ -82,6 +82,14 @@ def test_a_long_video_is_never_loaded_whole(stack, monkeypatch):
         np.asarray(stack)
 
 
+def test_large_frames_are_kept_too(monkeypatch):
+    small, large = Video(), Video()
+    monkeypatch.setattr(small, "frame_bytes", 100, raising=False)
+    monkeypatch.setattr(large, "frame_bytes", 64_000_000, raising=False)
+    assert frames.cache_bytes(small) == frames.CACHE_BYTES
+    assert frames.cache_bytes(large) // large.frame_bytes == frames.LEAST_FRAMES
+
+
 def test_a_frame_that_cannot_be_had_is_never_replaced_by_another(stack):
     stack.frames.damaged = {3}
     with pytest.raises(VideoError, match="frame 3"):

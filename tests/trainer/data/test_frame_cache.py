@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -96,6 +97,17 @@ def test_pictures_from_the_cache_cannot_be_changed(video: Video) -> None:
         image = cache.get(3, timeout=60)
         with pytest.raises(ValueError, match="read-only"):
             image[:] = 0
+
+
+def test_the_memory_of_a_frame_goes_back_to_the_system_with_it(video: Video) -> None:
+    with FrameCache(video, 5 * FRAME) as cache:
+        image = cache.get(3, timeout=60)
+        memory = image
+        while isinstance(memory, np.ndarray):
+            memory = memory.base
+        assert isinstance(memory.obj, mmap.mmap)
+        assert number_in(image) == 3
+    assert number_in(image) == 3, "who has a frame keeps it"
 
 
 def test_waiting_no_longer_than_asked(video: Video, monkeypatch: pytest.MonkeyPatch) -> None:
