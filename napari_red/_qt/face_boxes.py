@@ -29,6 +29,7 @@ class FaceBoxes(QObject):
         self.frame: int | None = None
         self._video: VideoLayer | None = None
         self._layer: Shapes | None = None
+        self._in_use = False
         viewer.layers.events.removed.connect(self._on_removed)
 
     def boxes(self) -> tuple[FaceBox, ...] | None:
@@ -53,14 +54,16 @@ class FaceBoxes(QObject):
         layer.mode = "select"
         self.changed.emit()
 
-    def show_on(self, frame: int) -> None:
-        """Show the boxes only while the frame they belong to is on the canvas."""
-        if self._layer is not None and self.frame is not None:
-            self._layer.visible = frame == self.frame
+    def show_on(self, frame: int, *, exact: bool) -> None:
+        """Show the boxes only while the frame they belong to is on the canvas, and let
+        nobody draw any while the canvas shows another picture."""
+        visible = self._in_use and exact and self.frame in (None, frame)
+        if self._layer is not None and self._layer.visible != visible:
+            self._layer.visible = visible
 
     def clear(self) -> None:
         """Take the boxes away."""
-        self.frame = None
+        self.frame, self._in_use = None, False
         if self._layer is not None:
             self._empty(self._layer)
             self._layer.visible = False
@@ -68,7 +71,7 @@ class FaceBoxes(QObject):
 
     def _fresh(self, video: VideoLayer) -> Shapes:
         """The layer without boxes: made at first, then kept and emptied."""
-        self._video, self.frame = video, None
+        self._video, self.frame, self._in_use = video, None, True
         if self._layer is None:
             self._layer = Shapes(
                 ndim=2, name="Face box", edge_color=COLOUR, face_color="transparent"

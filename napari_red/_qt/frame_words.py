@@ -13,8 +13,9 @@ def frame_words(video: VideoLayer | None, view: FrameView) -> str:
         return "No video."
     shown, total = video.shown_frame + 1, video.data.shape[0]
     if video.late:
-        wanted = video.screen.wanted + 1
-        return f"Frame {wanted} is being decoded; this is {shown}, locked until then."
+        wanted, preview = video.screen.wanted + 1, video.screen.preview
+        picture = f"frame {shown}" if preview is None else f"a preview of frame {preview + 1}"
+        return f"Frame {wanted} of {total} (loading): this is {picture}, locked until then."
     parts = [f"Frame {shown} of {total}"]
     if not view.visible.any():
         parts.append("no landmarks")

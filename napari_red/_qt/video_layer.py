@@ -34,8 +34,8 @@ class VideoLayer(Image):
     """A video in napari.
 
     ``data`` is a :class:`VideoStack`: exact, and waiting for what it is asked. The canvas
-    shows ``screen``: while a frame is decoded it keeps the one before, and
-    ``shown_frame`` says which that is. ``events.set_data`` fires when it changes.
+    shows ``screen``: while a frame is decoded, a preview of one near it or the one before.
+    ``events.set_data`` fires when it changes.
     """
 
     _type_string = "image"
@@ -58,12 +58,13 @@ class VideoLayer(Image):
 
     @property
     def shown_frame(self) -> int:
-        """The frame whose pixels are on the canvas."""
+        """The frame that is on the canvas: by its own pixels or, while it is ``late``,
+        perhaps by a preview."""
         return self.screen.wanted if self.screen.shown is None else self.screen.shown
 
     @property
     def late(self) -> bool:
-        """True while another frame than the slider's is on the canvas."""
+        """True while the picture on the canvas isn't that of the slider's frame."""
         return self.screen.late
 
     def follow_up(self) -> None:

@@ -82,7 +82,7 @@ class LandmarkView(QObject):
 
     @property
     def frame(self) -> int:
-        """The frame whose landmarks are shown, which is the one on the canvas."""
+        """The frame whose landmarks are shown: the one on the canvas, or its preview's."""
         return self._view.frame
 
     @property

@@ -290,7 +290,7 @@ class Workbench(QObject):
 
     def _on_shown(self) -> None:
         if self.video is not None:
-            self.boxes.show_on(self.video.shown_frame)
+            self.boxes.show_on(self.video.shown_frame, exact=not self.video.late)
         self.changed.emit()
 
     def _on_edited(self, first: int, last: int) -> None:

@@ -1,17 +1,19 @@
 """A video as a lazy array, and what of it is on the screen.
 
 :class:`VideoStack` is exact and waits for the frame it is asked for. :class:`Screen`
-never waits long: it gives the wanted frame if it is there, else the one shown before,
-and says which of the two it gave.
+never waits long: it gives the wanted frame if it is there, else a preview of one near it,
+else the one shown before, and says which of them it gave.
 """
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from napari_red.core.previews import Previews, enlarged
 from trainer.data.frame_cache import FrameCache
 from trainer.data.video import Video, open_video
 from trainer.errors import RedError
@@ -41,6 +43,18 @@ class FramesLike(Protocol):
     def close(self) -> None: ...
 
 
+class PreviewsLike(Protocol):
+    """Small pictures of frames here and there: :class:`Previews`."""
+
+    done: threading.Event
+
+    def nearest(self, number: int) -> tuple[int, np.ndarray] | None: ...
+
+    def turned(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class FramesError(RedError):
     """Frames that can't be had."""
 
@@ -55,14 +69,16 @@ class VideoStack:
     ----------
     video : an open video
     frames : where its frames come from
+    previews : pictures of frames here and there
     """
 
     ndim = 4
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, video: Video, frames: FramesLike) -> None:
+    def __init__(self, video: Video, frames: FramesLike, previews: PreviewsLike) -> None:
         self.video = video
         self.frames = frames
+        self.previews = previews
         self.shape = (video.n_frames, video.height, video.width, 3)
 
     @classmethod
@@ -75,7 +91,7 @@ class VideoStack:
             If it can't be read.
         """
         video = open_video(path)
-        return cls(video, FrameCache(video, cache_bytes(video)))
+        return cls(video, FrameCache(video, cache_bytes(video)), Previews(video))
 
     @property
     def size(self) -> int:
@@ -112,23 +128,30 @@ class VideoStack:
 
     def close(self) -> None:
         """Stop decoding."""
+        self.previews.close()
         self.frames.close()
         self.video.close()
 
 
 class Screen:
-    """What the canvas shows of a stack: the wanted frame, or the one before it.
+    """What the canvas shows of a stack: the wanted frame, or what comes nearest to it.
 
-    An array of the same shape. Reading frame ``i`` makes it the wanted one; if it is
-    not decoded within ``patience`` seconds, the image already shown comes back, and
-    ``late`` is True until the frame is read again and there. A frame that can't be
-    decoded is black, and ``trouble`` says why.
+    An array of the same shape. Reading frame ``i`` makes it the wanted one. If it is not
+    decoded yet, a preview comes back where that is nearer to it than the image already
+    shown; else that image, after ``patience`` seconds. ``late`` is True until the frame is
+    read again and there. A frame that can't be decoded is black, and ``trouble`` says why.
 
     Parameters
     ----------
     stack : VideoStack
     patience : float or None
         Seconds; None waits for every frame.
+
+    Attributes
+    ----------
+    wanted : the frame that was asked for last
+    shown : the frame that the picture is of or, if it is a preview, stands for
+    preview : the frame that the preview on the canvas is of; None if the picture is exact
     """
 
     ndim = VideoStack.ndim
@@ -141,13 +164,14 @@ class Screen:
         self.patience = patience
         self.wanted = 0
         self.shown: int | None = None
+        self.preview: int | None = None
         self.trouble = ""
         self._image: np.ndarray | None = None
 
     @property
     def late(self) -> bool:
-        """True while the shown frame is not the wanted one."""
-        return self.shown != self.wanted
+        """True while the picture is not the wanted frame's own."""
+        return self.shown != self.wanted or self.preview is not None
 
     def arrived(self) -> bool:
         """True if the wanted frame is decoded by now, or never will be."""
@@ -162,11 +186,33 @@ class Screen:
             return self[chosen[0], *rest][None]
         self.wanted = int(first)
         if self.late or self._image is None:
-            image = self._look(None if self._image is None else self.patience)
-            if image is not None:
-                self._image, self.shown = image, self.wanted
+            self._turn()
         assert self._image is not None
         return self._image[tuple(rest)]
+
+    def _turn(self) -> None:
+        """Show the wanted frame, or what comes nearest to it in time."""
+        patience, near = self.patience, None
+        if patience is not None:
+            self.stack.previews.turned()
+            near = self._nearer()
+            if near is not None:
+                patience = 0
+            elif self._image is None:
+                patience = None
+        image = self._look(patience)
+        if image is not None:
+            self._image, self.shown, self.preview = image, self.wanted, None
+        elif near is not None and (near[0], self.wanted) != (self.preview, self.shown):
+            self._image = enlarged(near[1], *self.shape[1:3])
+            self.preview, self.shown = near[0], self.wanted
+
+    def _nearer(self) -> tuple[int, np.ndarray] | None:
+        """The nearest preview; None if the exact frame on the canvas is as near."""
+        near = self.stack.previews.nearest(self.wanted)
+        if near is None or self.shown is None or self.preview is not None:
+            return near
+        return near if abs(near[0] - self.wanted) < abs(self.shown - self.wanted) else None
 
     def _look(self, patience: float | None) -> np.ndarray | None:
         """The wanted frame, if it is there in time."""

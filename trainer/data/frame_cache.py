@@ -177,6 +177,8 @@ class FrameCache:
 
     def _behind(self, reader: Video) -> list[int]:
         """What to decode behind the playhead: many at once, for each run costs a seek."""
+        if not self._settled(self._playhead):
+            return []  # after a jump, the frame itself comes first
         first = self._window()[0]
         last = self._missing(range(self._playhead - 1, first - 1, -1))
         if last is None:

@@ -38,9 +38,29 @@ class SlowFrames:
         self.ready.clear()
 
 
+class FewPreviews:
+    """Previews, one pixel each, of the frames that are said."""
+
+    def __init__(self):
+        self.numbers = []
+        self.turns = 0
+
+    def nearest(self, number):
+        if not self.numbers:
+            return None
+        found = min(self.numbers, key=lambda n: abs(n - number))
+        return found, np.full((1, 1, 3), 100 + found, np.uint8)
+
+    def turned(self):
+        self.turns += 1
+
+    def close(self):
+        self.numbers.clear()
+
+
 @pytest.fixture
 def stack():
-    return VideoStack(Video(), SlowFrames())
+    return VideoStack(Video(), SlowFrames(), FewPreviews())
 
 
 def test_a_stack_looks_like_an_array(stack):
@@ -110,7 +130,58 @@ def test_the_screen_keeps_the_frame_before_until_the_wanted_one_is_there(stack):
     assert (screen.shown, screen.late) == (4, False)
 
 
+def test_a_preview_stands_for_the_wanted_frame_until_that_is_there(stack):
+    screen = Screen(stack)
+    stack.previews.numbers = [1, 4]
+    assert screen[0, ...][0, 0, 0] == 0
+    stack.frames.ready = {0}
+    picture = screen[5, ...]
+    assert picture.shape == (4, 5, 3)
+    assert (picture == 104).all()
+    assert (screen.wanted, screen.shown, screen.preview, screen.late) == (5, 5, 4, True)
+    assert screen[3, ...][0, 0, 0] == 104, "the same preview stands for another frame"
+    assert (screen.shown, screen.preview) == (3, 4)
+    stack.frames.ready = {3}
+    assert screen.arrived()
+    assert screen[3, ...][0, 0, 0] == 3
+    assert (screen.shown, screen.preview, screen.late) == (3, None, False)
+
+
+def test_a_preview_of_the_very_frame_is_late_too(stack):
+    screen = Screen(stack)
+    stack.previews.numbers = [4]
+    screen[0, ...]
+    stack.frames.ready = {0}
+    assert screen[4, ...][0, 0, 0] == 104
+    assert screen.late
+
+
+def test_the_exact_frame_stays_where_no_preview_is_nearer(stack):
+    screen = Screen(stack)
+    stack.previews.numbers = [5]
+    assert screen[2, ...][0, 0, 0] == 2
+    stack.frames.ready = {2}
+    assert screen[3, ...][0, 0, 0] == 2
+    assert (screen.shown, screen.preview, screen.late) == (2, None, True)
+
+
+def test_a_frame_that_is_there_needs_no_preview(stack):
+    screen = Screen(stack)
+    stack.previews.numbers = [4]
+    screen[0, ...]
+    assert screen[5, ...][0, 0, 0] == 5
+    assert not screen.late
+
+
+def test_previews_are_told_of_every_turn(stack):
+    screen = Screen(stack)
+    for number in (0, 1, 1, 2):
+        screen[number, ...]
+    assert stack.previews.turns == 3
+
+
 def test_a_screen_without_hurry_waits(stack):
+    stack.previews.numbers = [4]
     screen = Screen(stack, patience=None)
     assert screen[3, ...][0, 0, 0] == 3
     assert not screen.late

@@ -112,6 +112,7 @@ def test_while_a_frame_is_decoded_editing_is_locked_and_the_window_says_so(
         return real(number, timeout)
 
     stack.frames.get = get
+    stack.previews.nearest = lambda number: None
     viewer.dims.set_current_step(0, 9)
     points = dock.workbench.view.points
     assert layer.shown_frame == 5
@@ -126,6 +127,61 @@ def test_while_a_frame_is_decoded_editing_is_locked_and_the_window_says_so(
     assert "Frame 10 of 24" in dock.state.frame.text()
     assert not points.frozen
     np.testing.assert_array_equal(stack[9], layer._slice.image.raw)
+
+
+def test_a_preview_has_the_landmarks_of_the_sliders_frame_and_cannot_be_edited(
+    qtbot, open_viewer, open_dock, drag, make_aligner, video_path, made_truth
+):
+    viewer = open_viewer()
+    stack = VideoStack.open(video_path)
+    layer = VideoLayer(stack)
+    viewer.add_layer(layer)
+    dock = open_dock(viewer, make_aligner())
+    dock.videos.start.click()
+    finish(qtbot, dock)
+    viewer.dims.set_current_step(0, 5)
+    qtbot.waitUntil(lambda: layer.shown_frame == 5)
+    boxes = dock.workbench.boxes
+    boxes.draw(layer)
+
+    real, blocked = stack.frames.get, {"yes": True}
+
+    def get(number, timeout=None):
+        if blocked["yes"] and number == 20:
+            raise TimeoutError
+        return real(number, timeout)
+
+    stack.frames.get = get
+    stack.previews.nearest = lambda number: (18, np.full((6, 8, 3), 77, np.uint8))
+    viewer.dims.set_current_step(0, 20)
+    qtbot.waitUntil(lambda: layer.shown_frame == 20)
+    assert (layer._slice.image.raw == 77).all()
+    assert layer._slice.image.raw.shape == stack.shape[1:]
+    view = dock.workbench.view
+    np.testing.assert_allclose(view.points.data[:68, ::-1], made_truth(20), atol=0.5)
+    said = dock.state.frame.text()
+    assert said == "Frame 21 of 24 (loading): this is a preview of frame 19, locked until then."
+    before = view.points.data.copy()
+    viewer.layers.selection.active = view.points
+    drag(viewer, before[8], before[8] + (10, 0))
+    np.testing.assert_array_equal(view.points.data, before)
+    view.actions.accept()
+    assert not dock.workbench.session.view(20).accepted.any()
+    assert not dock.workbench.session.corrected_frames()
+    box_layer = viewer.layers["Face box"]
+    assert not box_layer.visible
+    assert box_layer.mode == "pan_zoom"
+
+    blocked["yes"] = False
+    qtbot.waitUntil(lambda: not layer.late, timeout=10_000)
+    np.testing.assert_array_equal(stack[20], layer._slice.image.raw)
+    qtbot.waitUntil(lambda: "Frame 21 of 24" in dock.state.frame.text())
+    assert "loading" not in dock.state.frame.text()
+    assert box_layer.visible
+    assert box_layer.mode == "add_rectangle"
+    viewer.layers.selection.active = view.points
+    drag(viewer, before[8], before[8] + (10, 0))
+    assert dock.workbench.session.corrected_frames() == [(20, 0)]
 
 
 def test_a_video_plays_at_its_own_speed(qtbot, open_viewer, make_video, tmp_path):
