@@ -24,6 +24,8 @@ FLOORS = (
         "metrics",
         "mtcnn",
         "steady",
+        "aligned_frame",
+        "shape_residuals",
         "carry",
         "tracking",
         "condition",

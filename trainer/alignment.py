@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from trainer.ahead import ahead
+from trainer.aligned_frame import AlignedFrame
 from trainer.carry import CARRY_FRAMES, Carriers
 from trainer.checkpoint import LoadedModel
 from trainer.data.video_base import Video, VideoError
@@ -24,6 +24,7 @@ from trainer.errors import RedError
 from trainer.following import backwards, follow
 from trainer.geometry import FaceBox
 from trainer.scheme import scheme_for
+from trainer.shape_residuals import CorrectedFaces, ShapeResiduals
 from trainer.steady import steadied
 from trainer.tracker import FaceNetwork, FaceTracker
 from trainer.tracking import RULES, FaceResult, Judge, TrackingRules, distance
@@ -37,51 +38,6 @@ _AGREED_FRAMES = 3
 
 class AlignmentError(RedError):
     """Something asked of an alignment that doesn't fit the model."""
-
-
-@dataclass
-class AlignedFrame:
-    """The faces of one frame. F is the number of slots; a face keeps its slot.
-
-    Attributes
-    ----------
-    frame : 0-based number in the video
-    landmarks : (F, L, 2) float32, xy in video pixels, NaN where there is no face
-    confidence : (F, L) float32, 0 to 1: how likely the landmark is within 5 % of the
-        interocular distance; NaN where there is no face, 1 where corrected
-    boxes : around each face's landmarks, None where there is no face
-    seconds : this frame's share of "decode", "detect" and "network"; decoding runs beside
-        the other two
-    notes : what happened, in words: a face lost, found, turned away or hidden, an
-        unreadable frame
-    disagreement : (F,) float32, mean distance between the response maps' and f_REG's
-        landmarks, in sides of the upright face box; NaN where there is no face, where it was
-        corrected and where the model doesn't ask f_REG
-    """
-
-    frame: int
-    landmarks: np.ndarray
-    confidence: np.ndarray
-    boxes: list[FaceBox | None]
-    seconds: dict[str, float]
-    notes: list[str] = field(default_factory=list)
-    disagreement: np.ndarray = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.disagreement = np.full(len(self.landmarks), np.nan, np.float32)
-
-    def put(
-        self,
-        slot: int,
-        landmarks: np.ndarray,
-        confidence: np.ndarray,
-        disagreement: float = float("nan"),
-    ) -> None:
-        """Fill one slot; all-NaN landmarks empty it."""
-        self.landmarks[slot], self.confidence[slot] = landmarks, confidence
-        self.disagreement[slot] = disagreement
-        seen = np.isfinite(landmarks).all(axis=-1).any()
-        self.boxes[slot] = FaceBox.around(landmarks) if seen else None
 
 
 class SequentialAligner:
@@ -119,7 +75,8 @@ class SequentialAligner:
         self.n_landmarks = int(loaded.model.mean_shape.shape[0])
         self.scheme = scheme_for(self.n_landmarks)
         self.rules = rules
-        self.judge = Judge(rules, loaded.model.mean_shape.cpu().numpy(), self.scheme.eye_corners)
+        self.mean_shape = loaded.model.mean_shape.cpu().numpy()
+        self.judge = Judge(rules, self.mean_shape, self.scheme.eye_corners)
         with torch_threads(threads):
             self.runner = Runner(loaded.model, self.device)
 
@@ -144,6 +101,8 @@ class SequentialAligner:
         corrections: Mapping[tuple[int, int], np.ndarray] | None = None,
         initial: np.ndarray | None = None,
         carry_frames: float = CARRY_FRAMES,
+        corrected: CorrectedFaces | None = None,
+        people: Sequence[str] = (),
     ) -> Generator[AlignedFrame, None, None]:
         """Align frames ``start`` to ``stop``, in order, each exactly once.
 
@@ -158,6 +117,9 @@ class SequentialAligner:
             :data:`BACK_REACH` frames before a correction wait for it.
         initial : (F, L, 2) landmarks of frame ``start - 1``, to go on from; NaN where none
         carry_frames : how far what corrections changed is carried on, see :mod:`trainer.carry`
+        corrected : of this video and others, so that faces of a like shape are changed alike;
+            ``seen`` is from :meth:`answers`
+        people : who is in each slot, as ``corrected`` calls them
 
         Raises
         ------
@@ -166,7 +128,9 @@ class SequentialAligner:
         VideoError
             If the video turns out to be unreadable.
         """
-        run = _Run(self, video, faces, boxes, corrections or {}, initial, carry_frames)
+        residuals = None if corrected is None else ShapeResiduals(self.mean_shape, corrected)
+        carriers = Carriers(carry_frames, residuals, people)
+        run = _Run(self, video, faces, boxes, corrections or {}, initial, carriers)
         aligned = run.frames(start, video.n_frames if stop is None else stop)
         with torch_threads(self.threads):
             yield from steadied(aligned, frozenset(corrections or ()), self.rules.tremble)
@@ -203,12 +167,41 @@ class SequentialAligner:
         def frames() -> Iterator[AlignedFrame]:
             followed = follow(tracker, video, frame, points, stop)
             for number, found, confidence, disagreement in followed:
-                out = _empty_frame(number, 1, self.n_landmarks, [])
+                out = AlignedFrame.empty(number, 1, self.n_landmarks, [])
                 out.put(0, found, confidence, disagreement)
                 yield out
 
         with torch_threads(self.threads):
             yield from steadied(frames(), {(frame, 0)}, self.rules.tremble)
+
+    def answers(self, video: Video, faces: Sequence[tuple[int, np.ndarray]]) -> np.ndarray:
+        """What the network itself says of faces whose place is known.
+
+        Parameters
+        ----------
+        video : an open video
+        faces : (frame, (L, 2) xy in video pixels), in any order; all landmarks finite
+
+        Returns
+        -------
+        (N, L, 2) float32
+
+        Raises
+        ------
+        AlignmentError
+            If a face has another number of landmarks than the model.
+        VideoError
+            If one of the frames can't be read.
+        """
+        network = FaceNetwork(self.runner, self.scheme)
+        seen = np.empty((len(faces), self.n_landmarks, 2), np.float32)
+        with torch_threads(self.threads):
+            for index in sorted(range(len(faces)), key=lambda index: faces[index][0]):
+                frame, landmarks = faces[index]
+                points = _fitting(landmarks, frame, 0, self.n_landmarks)
+                (answer,) = network.follow(video.frame(frame), [points], [None])
+                seen[index] = answer.landmarks
+        return seen
 
 
 class _Run:
@@ -222,10 +215,10 @@ class _Run:
         boxes: Sequence[FaceBox | None] | None,
         corrections: Mapping[tuple[int, int], np.ndarray],
         initial: np.ndarray | None,
-        carry_frames: float,
+        carriers: Carriers,
     ) -> None:
         self.video = video
-        self.carriers = Carriers(carry_frames)
+        self.carriers = carriers
         self.n_landmarks = aligner.n_landmarks
         self.boxes = {i: box for i, box in enumerate(boxes or ()) if box is not None}
         self.corrections: dict[int, dict[int, np.ndarray]] = {}
@@ -312,7 +305,7 @@ class _Run:
         self.held.append(self._empty(number, self.tracker.missed(number)))
 
     def _empty(self, number: int, notes: list[str]) -> AlignedFrame:
-        return _empty_frame(number, self.n_faces, self.n_landmarks, notes)
+        return AlignedFrame.empty(number, self.n_faces, self.n_landmarks, notes)
 
     def _release(self, number: int, next_correction: int | None) -> Iterator[AlignedFrame]:
         """Hand out the frames that nothing can change any more."""
@@ -375,17 +368,6 @@ class _Run:
             and distance(points, result.landmarks) < same
             for other, points in enumerate(frame.landmarks)
         )
-
-
-def _empty_frame(number: int, n_faces: int, n_landmarks: int, notes: list[str]) -> AlignedFrame:
-    return AlignedFrame(
-        number,
-        np.full((n_faces, n_landmarks, 2), np.nan, np.float32),
-        np.full((n_faces, n_landmarks), np.nan, np.float32),
-        [None] * n_faces,
-        {"decode": 0.0, "detect": 0.0, "network": 0.0},
-        notes,
-    )
 
 
 def _fitting(landmarks: np.ndarray, frame: int, face: int, n_landmarks: int) -> np.ndarray:

@@ -195,7 +195,8 @@ def _say_prealigned(summary: PrealignSummary) -> str:
         return "No face found in any frame: draw a box round one and try again."
     rate = summary.frames / summary.seconds if summary.seconds > 0 else 0
     lost = f", no face in {summary.without_face}" if summary.without_face else ""
-    return f"{summary.frames} frames in {summary.seconds:.0f} s ({rate:.0f} a second){lost}."
+    said = f"{summary.frames} frames in {summary.seconds:.0f} s ({rate:.0f} a second){lost}."
+    return " ".join([said, *summary.notes])
 
 
 def _say_many(summary: BatchSummary) -> str:

@@ -14,10 +14,13 @@ import threading
 from contextlib import closing, suppress
 from typing import Any, TextIO
 
+import numpy as np
+
 from napari_red.core.wire import decode_array, encode_array
 from trainer.data.video import Video, open_video
 from trainer.errors import RedError
 from trainer.geometry import FaceBox
+from trainer.shape_residuals import CorrectedFaces
 
 NICENESS = 10
 """Added to the process's, so that the window goes first."""
@@ -37,6 +40,8 @@ def main() -> int:
             aligner = aligner or _make_aligner(request)
             if request["kind"] == "look":
                 _look(aligner, request, out)
+            elif request["kind"] == "answers":
+                _answer(aligner, request, out)
             else:
                 _align(aligner, request, inbox, out)
         except RedError as error:
@@ -107,18 +112,26 @@ def _align(aligner: Any, request: dict[str, Any], inbox: Inbox, out: TextIO) -> 
 def _look(aligner: Any, request: dict[str, Any], out: TextIO) -> None:
     from trainer.who import look
 
-    faces = [(int(frame), decode_array(landmarks)) for frame, landmarks in request["faces"]]
     with open_video(request["path"]) as video:
-        looks = look(aligner, video, faces)
+        looks = look(aligner, video, _placed(request))
     if looks is not None:
         _send(out, code=encode_array(looks.code), people=looks.people)
+
+
+def _answer(aligner: Any, request: dict[str, Any], out: TextIO) -> None:
+    with open_video(request["path"]) as video:
+        _send(out, seen=encode_array(aligner.answers(video, _placed(request))))
+
+
+def _placed(request: dict[str, Any]) -> list[tuple[int, np.ndarray]]:
+    return [(int(frame), decode_array(landmarks)) for frame, landmarks in request["faces"]]
 
 
 def _frames(aligner: Any, video: Video, request: dict[str, Any]) -> Any:
     if request["kind"] == "follow":
         landmarks = decode_array(request["landmarks"])
         return aligner.follow(video, request["frame"], landmarks, request["stop"])
-    boxes, initial = request["boxes"], request["initial"]
+    boxes, initial, faces = request["boxes"], request["initial"], request["corrected"]
     return aligner.run(
         video,
         faces=request["faces"],
@@ -130,7 +143,14 @@ def _frames(aligner: Any, video: Video, request: dict[str, Any]) -> Any:
             for frame, face, landmarks in request["corrections"]
         },
         initial=None if initial is None else decode_array(initial),
+        corrected=None if faces is None else _corrected(faces),
+        people=request["people"],
     )
+
+
+def _corrected(faces: dict[str, Any]) -> CorrectedFaces:
+    told, seen = decode_array(faces["told"]), decode_array(faces["seen"])
+    return CorrectedFaces(told, seen, tuple(faces["people"]))
 
 
 def _send(out: TextIO, **message: Any) -> None:

@@ -23,6 +23,7 @@ from napari_red.core.wire import decode_array, encode_array
 from trainer.data.video import Video
 from trainer.errors import RedError
 from trainer.geometry import FaceBox
+from trainer.shape_residuals import CorrectedFaces
 from trainer.who import Looks
 
 WORKER = "napari_red.core.align_worker"
@@ -91,6 +92,8 @@ class AlignerProcess:
         stop: int | None = None,
         corrections: Mapping[tuple[int, int], np.ndarray] | None = None,
         initial: np.ndarray | None = None,
+        corrected: CorrectedFaces | None = None,
+        people: Sequence[str] = (),
     ) -> Generator[RemoteFrame, None, None]:
         """Align frames ``start`` to ``stop`` of the video; results as they come.
 
@@ -115,8 +118,24 @@ class AlignerProcess:
                 for (frame, face), landmarks in (corrections or {}).items()
             ],
             "initial": None if initial is None else encode_array(initial),
+            "corrected": None if corrected is None else _plain_faces(corrected),
+            "people": list(people),
         }
         yield from self._frames(video, request)
+
+    def answers(self, video: Video, faces: Sequence[tuple[int, np.ndarray]]) -> np.ndarray:
+        """What the network itself says of faces whose place is known: see
+        :meth:`trainer.alignment.SequentialAligner.answers`.
+
+        Raises
+        ------
+        AlignerProcessError
+            With the message of the error in there.
+        StopWork
+            After :meth:`stop`.
+        """
+        with closing(self._ask(video, {"kind": "answers", "faces": _placed(faces)})) as messages:
+            return np.concatenate([decode_array(message["seen"]) for message in messages])
 
     def follow(
         self, video: Video, frame: int, landmarks: np.ndarray, stop: int
@@ -141,8 +160,7 @@ class AlignerProcess:
 
     def look(self, video: Video, faces: Sequence[tuple[int, np.ndarray]]) -> Looks | None:
         """How a face looks in some frames: see :func:`trainer.who.look`."""
-        placed = [[frame, encode_array(landmarks)] for frame, landmarks in faces]
-        with closing(self._ask(video, {"kind": "look", "faces": placed})) as answers:
+        with closing(self._ask(video, {"kind": "look", "faces": _placed(faces)})) as answers:
             for answer in answers:
                 people = tuple((name, chance) for name, chance in answer["people"])
                 return Looks(decode_array(answer["code"]), people)
@@ -227,6 +245,18 @@ class AlignerProcess:
 
 def _plain(box: FaceBox | None) -> list[float] | None:
     return None if box is None else [box.x, box.y, box.width, box.height, box.score]
+
+
+def _placed(faces: Sequence[tuple[int, np.ndarray]]) -> list[list]:
+    return [[frame, encode_array(landmarks)] for frame, landmarks in faces]
+
+
+def _plain_faces(faces: CorrectedFaces) -> dict:
+    return {
+        "told": encode_array(faces.told),
+        "seen": encode_array(faces.seen),
+        "people": faces.people,
+    }
 
 
 def _talk(process: subprocess.Popen[str], request: dict) -> Iterator[dict]:

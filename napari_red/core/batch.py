@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from napari_red.core.corrected_faces import KnownAnswers
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
 from napari_red.core.locate import locate
 from napari_red.core.prealign import Aligner, Settings, prealign
@@ -91,6 +92,7 @@ class Batch:
         self.rows: dict[int, VideoState] = {}
         self._make_aligner = make_aligner
         self._aligner: BatchAligner | None = None
+        self._known: KnownAnswers | None = None
         self._session = session
         self._stopped = False
 
@@ -136,9 +138,11 @@ class Batch:
 
         def act(video: VideoRecord, report: ProgressCallback, stop: ShouldStop) -> str:
             with self._opened(video) as session:
-                summary = prealign(session, self._one_aligner(), settings, report, stop)
+                aligner = self._one_aligner()
+                known = self._known = self._known or KnownAnswers(aligner)
+                summary = prealign(session, aligner, settings, report, stop, known=known)
             lost = f", no face in {summary.without_face}" if summary.without_face else ""
-            return f"{summary.frames} frames{lost}"
+            return " ".join([f"{summary.frames} frames{lost}", *summary.notes])
 
         try:
             return each_video(
@@ -154,7 +158,7 @@ class Batch:
         finally:
             if self._aligner is not None:
                 self._aligner.close()
-                self._aligner = None
+                self._aligner = self._known = None
 
     def _one_aligner(self) -> BatchAligner:
         if self._aligner is None:

@@ -55,6 +55,11 @@ class Marks:
             marks[within] = np.stack([self.blocks[number] for number in within])
         return marks.reshape(-1)[:n_frames]
 
+    def frames(self) -> list[int]:
+        """The marked frames, in order."""
+        blocks = sorted(self.blocks.items())
+        return [n * MARKS + int(i) for n, block in blocks for i in np.flatnonzero(block)]
+
     @property
     def count(self) -> int:
         """How many frames are marked."""

@@ -15,12 +15,14 @@ from typing import Protocol
 
 import numpy as np
 
+from napari_red.core.corrected_faces import KnownAnswers, person_of
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
 from napari_red.core.records import Prediction
 from napari_red.core.session import Session
 from napari_red.core.spans import Span, cut_off, first_after, spans
 from trainer.data.video import Video
 from trainer.geometry import FaceBox
+from trainer.shape_residuals import CorrectedFaces
 
 FLUSH_SECONDS = 0.4
 """How often what was found is written and shown."""
@@ -59,7 +61,10 @@ class Aligner(Protocol):
         stop: int | None = None,
         corrections: Mapping[tuple[int, int], np.ndarray] | None = None,
         initial: np.ndarray | None = None,
+        corrected: CorrectedFaces | None = None,
+        people: Sequence[str] = (),
     ) -> Generator[AlignedFrameLike, None, None]: ...
+    def answers(self, video: Video, faces: Sequence[tuple[int, np.ndarray]]) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -90,11 +95,13 @@ class Settings:
 
 @dataclass(frozen=True)
 class PrealignSummary:
-    """How a run went: frames seen, frames in which no face was found, wall seconds."""
+    """How a run went: frames seen, frames in which no face was found, wall seconds, and in
+    words what of the project couldn't be used."""
 
     frames: int
     without_face: int
     seconds: float
+    notes: tuple[str, ...] = ()
 
 
 def prealign(
@@ -103,10 +110,14 @@ def prealign(
     settings: Settings,
     on_progress: ProgressCallback = lambda _: None,
     should_stop: ShouldStop = lambda: False,
+    *,
+    known: KnownAnswers | None = None,
 ) -> PrealignSummary:
     """Align a session's video and store the predictions in batches as they come.
 
-    Frames that a person corrected or accepted enter the aligner, and stay as they are. Of a
+    Frames that a person corrected or accepted enter the aligner, and stay as they are; what was
+    corrected in faces of a like shape, here or in the project's other videos, is changed in
+    all others too. ``known`` keeps what that takes for several videos. Of a
     video with a stride every n-th frame is kept; the aligner sees those between too, because
     it follows a face by what little it moves from one frame to the next.
 
@@ -120,12 +131,14 @@ def prealign(
     began = time.monotonic()
     plan, run_id = _plan(session, settings)
     total = sum(len(span.wanted) for span in plan)
+    known = known or KnownAnswers(aligner)
     batch: list[tuple[int, Prediction]] = []
     done = without_face = 0
     last_flush = began
     with _noted(session, settings, run_id):
         try:
-            for result, is_wanted in _results(session, aligner, settings, plan):
+            corrected = known.of(session, on_progress, should_stop)
+            for result, is_wanted in _results(session, aligner, settings, plan, corrected):
                 if is_wanted:
                     found = _predictions(result)
                     batch += found
@@ -141,7 +154,7 @@ def prealign(
         finally:
             session.store(run_id, batch)
     on_progress(Progress(total, total, f"{done} frames"))
-    return PrealignSummary(done, without_face, time.monotonic() - began)
+    return PrealignSummary(done, without_face, time.monotonic() - began, tuple(known.notes))
 
 
 def _plan(session: Session, settings: Settings) -> tuple[list[Span], int]:
@@ -187,7 +200,11 @@ def _noted(session: Session, settings: Settings, run_id: int) -> Iterator[None]:
 
 
 def _results(
-    session: Session, aligner: Aligner, settings: Settings, plan: list[Span]
+    session: Session,
+    aligner: Aligner,
+    settings: Settings,
+    plan: list[Span],
+    corrected: CorrectedFaces | None,
 ) -> Iterator[tuple[AlignedFrameLike, bool]]:
     """Frames in order, and whether they are wanted. Boxes of a frame in the middle are
     aligned there first; what is found holds like a correction, so that the face is followed
@@ -221,6 +238,8 @@ def _results(
             stop=span.stop,
             corrections=within | span.held(session),
             initial=span.initial,
+            corrected=corrected,
+            people=[person_of(track) for track in session.tracks],
         )
         boxes = None
         with closing(aligned) as results:

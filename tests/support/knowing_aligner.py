@@ -91,6 +91,15 @@ class KnowingAligner:
                     landmarks[face] = corrections[frame, face]
             yield _made(frame, landmarks)
 
+    def answers(self, video: Any, faces: Any) -> np.ndarray:
+        """The face that is nearest to what is told."""
+        self.calls.append({"asked": [frame for frame, _ in faces], "video": video})
+        found = []
+        for frame, landmarks in faces:
+            near = [truth(frame, face) for face in range(4)]
+            found.append(min(near, key=lambda one: np.abs(one - landmarks).mean()) + self.offset)
+        return np.array(found, np.float32)
+
     def follow(
         self, video: Any, frame: int, landmarks: np.ndarray, stop: int
     ) -> Iterator[MadeFrame]:

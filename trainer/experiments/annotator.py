@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from trainer.carry import Carriers
 from trainer.devices import autocast_dtype
 from trainer.experiments.desk import Clip, Desk, Shown, figures, save_json
 from trainer.finetuning.job import REPORT_FILE, FinetuneOptions, finetune
@@ -27,12 +28,10 @@ from trainer.frame_features import summarise
 from trainer.held_out import choose_held_out
 from trainer.pushed_set import CORRECTED, PREDICTED, PushedSetWriter, clip_window
 from trainer.ranking import GAP, TrackReview, rank
+from trainer.shape_residuals import CorrectedFaces, ShapeResiduals
 
 UNLIMITED = 600.0
 """Minutes: a run does as many updates as are planned, however slow the machine is just now."""
-
-CARRIED = 25.0
-"""Frames over which a correction carried on goes down to 1/e, as where a person re-tracks."""
 
 
 @dataclass(frozen=True)
@@ -70,30 +69,20 @@ def interpolated(truth: np.ndarray, corrected: Sequence[int]) -> np.ndarray:
 
 
 def carried(
-    landmarks: np.ndarray, own: np.ndarray, truth: np.ndarray, corrected: Sequence[int]
+    landmarks: np.ndarray, carriers: Carriers, truth: np.ndarray, corrected: Sequence[int] = ()
 ) -> np.ndarray:
-    """A model's landmarks, with what corrections changed carried on to the frames around.
+    """A model's landmarks with the corrections carried on, as alignment does it.
 
     Parameters
     ----------
-    landmarks : (T, 68, 2) with the corrected frames pinned
-    own : (T, 68, 2) what the model says where nothing is pinned
+    landmarks : (T, 68, 2), with the corrected frames pinned if there are any
+    carriers : what was corrected
     truth : (T, 68, 2), known in the corrected frames
     corrected : their numbers
-
-    Returns
-    -------
-    ``landmarks`` plus the change in straight lines between corrected frames, less the
-    farther they are; frames in which nothing was found stay as they are
     """
-    known = np.array([n for n in sorted(corrected) if np.isfinite(own[n]).all()], int)
-    if not len(known):
-        return landmarks
-    change = np.zeros_like(truth)
-    change[known] = truth[known] - own[known]
-    away = np.abs(np.arange(len(truth))[:, None] - known).min(axis=1)
-    fading = np.exp(-away / CARRIED)[:, None, None]
-    moved = landmarks + fading * interpolated(change, known.tolist())
+    moved = landmarks.copy()
+    for frame in np.flatnonzero(np.isfinite(landmarks).all(axis=(1, 2))):
+        moved[frame] = carriers.onto(int(frame), 0, landmarks[frame])
     moved[list(corrected)] = truth[list(corrected)]
     return moved
 
@@ -200,8 +189,9 @@ class Project:
             done |= self._learn(desk, model, corrected, held, trained, folder)
             if done["accepted"]:
                 model = str(folder / done["run"] / "model.safetensors")
+        known = self._known(desk, model, corrected)
         done["people"] = {
-            person: self._measured(desk, model, person, frames)
+            person: self._measured(desk, model, person, frames, known)
             for person, frames in corrected.items()
         }
         done["others"] = {
@@ -283,8 +273,30 @@ class Project:
                 used[person] = sorted(wanted - aside)
         return used
 
+    def _known(
+        self, desk: Desk, model: str, corrected: Mapping[str, Sequence[int]]
+    ) -> ShapeResiduals:
+        """Where the model is off in all that was corrected in the project."""
+        told, seen, people = [], [], []
+        for person, frames in corrected.items():
+            first = self.clips[person][0]
+            told.append(first.truth[list(frames)])
+            seen.append(desk.answers(model, first, frames))
+            people += [self._called(person, first)] * len(frames)
+        faces = CorrectedFaces(np.concatenate(told), np.concatenate(seen), tuple(people))
+        return ShapeResiduals(desk.model(model)[0].model.mean_shape.numpy(), faces)
+
+    def _called(self, person: str, clip: Clip) -> str:
+        """A track's person, by name or not."""
+        return person if self.arm.named else clip.video.name
+
     def _measured(
-        self, desk: Desk, model: str, person: str, frames: Sequence[int]
+        self,
+        desk: Desk,
+        model: str,
+        person: str,
+        frames: Sequence[int],
+        known: ShapeResiduals,
     ) -> dict[str, dict[str, dict[str, float]]]:
         first, *others = self.clips[person]
         rest = np.setdiff1d(np.arange(len(first)), frames)
@@ -292,23 +304,32 @@ class Project:
             landmarks = moved = interpolated(first.truth, frames)
         else:
             landmarks = desk.align(model, first, frames).landmarks
-            own = desk.align(model, first).landmarks
-            moved = carried(landmarks, own, first.truth, frames)
-        before = figures(desk.align(desk.base, first).landmarks, first.truth, rest)
+            carriers = Carriers(residuals=known, people=[self._called(person, first)])
+            answers = desk.answers(model, first, frames)
+            for frame, seen in sorted(zip(frames, answers, strict=True), key=lambda one: one[0]):
+                carriers.add(frame, 0, first.truth[frame], seen)
+            moved = carried(landmarks, carriers, first.truth, frames)
         truth = np.concatenate([clip.truth for clip in others])
         every = np.arange(len(truth))
-
-        def elsewhere(name: str) -> dict[str, float]:
-            parts = [desk.align(name, clip).landmarks for clip in others]
-            return figures(np.concatenate(parts), truth, every)
-
+        base = np.concatenate([desk.align(desk.base, clip).landmarks for clip in others])
+        before = figures(desk.align(desk.base, first).landmarks, first.truth, rest)
+        elsewhere = figures(base, truth, every)
+        found = [desk.align(model, clip).landmarks for clip in others]
+        alike = [
+            carried(one, Carriers(residuals=known, people=[self._called(person, clip)]), one)
+            for one, clip in zip(found, others, strict=True)
+        ]
         return {
-            "rest": {
-                "before": before,
-                "after": figures(landmarks, first.truth, rest),
-            },
+            "rest": {"before": before, "after": figures(landmarks, first.truth, rest)},
             "carried": {"before": before, "after": figures(moved, first.truth, rest)},
-            "videos": {"before": elsewhere(desk.base), "after": elsewhere(model)},
+            "videos": {
+                "before": elsewhere,
+                "after": figures(np.concatenate(found), truth, every),
+            },
+            "videos_carried": {
+                "before": elsewhere,
+                "after": figures(np.concatenate(alike), truth, every),
+            },
         }
 
 

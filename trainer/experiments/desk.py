@@ -77,15 +77,12 @@ class Desk:
 
     def align(self, model: str, clip: Clip, corrected: Sequence[int] = ()) -> Shown:
         """A clip as ``model`` aligns it, with the truth of corrected frames pinned."""
-        loaded, weights = self.model(model)
-        pins = hashlib.sha1(json.dumps(sorted(corrected)).encode()).hexdigest()[:8]
+        _, weights = self.model(model)
+        pins = _short(sorted(corrected))
         name = f"{clip.video.name.replace('/', '-')}-{weights}-{pins if len(corrected) else 'free'}"
         path = self.folder / "aligned" / f"{name}.npz"
         if not path.is_file():
-            aligner = self._aligners.get(model)
-            if aligner is None:
-                aligner = SequentialAligner(loaded, device="cpu", threads=1)
-                self._aligners = {model: aligner}  # the last one is used again, others aren't
+            aligner = self._aligner(model)
             assert clip.video.video is not None
             with open_video(clip.video.video) as opened:
                 pinned = {(n, 0): clip.truth[n] for n in corrected}
@@ -98,6 +95,26 @@ class Desk:
             )
         with np.load(path, allow_pickle=False) as file:
             return Shown(**file)
+
+    def answers(self, model: str, clip: Clip, frames: Sequence[int]) -> np.ndarray:
+        """(N, 68, 2) what ``model`` itself says of frames of a clip where the face is known."""
+        _, weights = self.model(model)
+        name = clip.video.name.replace("/", "-")
+        path = self.folder / "answers" / f"{name}-{weights}-{_short(frames)}.npz"
+        if not path.is_file():
+            assert clip.video.video is not None
+            with open_video(clip.video.video) as opened:
+                told = [(frame, clip.truth[frame]) for frame in frames]
+                _save_arrays(path, seen=self._aligner(model).answers(opened, told))
+        with np.load(path, allow_pickle=False) as file:
+            return np.asarray(file["seen"])
+
+    def _aligner(self, model: str) -> SequentialAligner:
+        aligner = self._aligners.get(model)
+        if aligner is None:
+            aligner = SequentialAligner(self.model(model)[0], device="cpu", threads=1)
+            self._aligners = {model: aligner}  # the last one is used again, others aren't
+        return aligner
 
     def other_errors(self, model: str) -> list[float]:
         """A model's error on each of the other people's faces, per cent."""
@@ -153,6 +170,10 @@ def people_of(videos: Sequence[AnnotatedVideo]) -> dict[str, list[AnnotatedVideo
     if not found:
         raise RedError("nobody has two videos; render heads with --clips 3")
     return found
+
+
+def _short(frames: Sequence[int]) -> str:
+    return hashlib.sha1(json.dumps(list(frames)).encode()).hexdigest()[:8]
 
 
 def _save_arrays(path: Path, **arrays: np.ndarray) -> None:

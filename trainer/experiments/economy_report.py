@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trainer.experiments.annotator import CARRIED, Arm
+from trainer.carry import CARRY_FRAMES
+from trainer.experiments.annotator import Arm
 from trainer.experiments.economy_rounds import Row, rows_of
 from trainer.experiments.report import Report
 from trainer.metrics import bootstrap_interval
@@ -57,8 +58,8 @@ def economy_report(
         ["look", "way of working", "corrected", "people", "models taken",
          "to move in the rest, %", "fewer (-) or more", "queue, fine-tuned, same people",
          "corrections carried on",
-         "error, %", "to move in other videos, %", "fewer (-) or more ", "error, % ",
-         "other people"],
+         "error, %", "to move in other videos, %", "fewer (-) or more ",
+         "corrections carried on ", "error, % ", "other people"],
         table,
         [*_notes(rows, rounds, arms, model), *(_told_real(one) for one in real)],
         command,
@@ -73,31 +74,40 @@ def answer(rows: Sequence[Row], real: Sequence[dict[str, Any]]) -> str:
     for row in rows:
         if row.arm != MAIN or row.chain or row.corrections != _most(rows):
             continue
-        parts = [f"in the rest of the video {_change(row.change('rest'))}"
-                 f" ({_met(row.change('rest')[0] <= REST)})",
-                 f"in the person's other videos {_change(row.change('videos'))}"
-                 f" ({_met(row.change('videos')[0] <= VIDEOS)})"]  # fmt: skip
+        parts = [
+            f"{where} {_target(row, carried, most)}, "
+            f"by the network alone {_target(row, alone, most)}"
+            for where, carried, alone, most in (
+                ("in the rest of the video", "carried", "rest", REST),
+                ("in the person's other videos", "videos_carried", "videos", VIDEOS),
+            )
+        ]
         others = row.others()
         if others is not None:
             parts.append(
                 f"the error on other people {_change(others)} ({_met(others[0] <= OTHERS)})"
             )
-        parts.append(
-            "with corrections carried on, as annotating again does, points to move in the rest "
-            f"of the video {_change(row.change('carried'))} "
-            f"({_met(row.change('carried')[0] <= REST)})"
-        )
         told.append(
             f"{row.look.capitalize()} look, {len(row.people)} people, {row.corrections} "
-            f"corrections: points to move {', '.join(parts)}."
+            f"corrections, fine-tuned and carried on as annotating again does: points to move "
+            f"{'; '.join(parts)}."
         )
     for one in real:
-        values = _real_values(one)["their other videos"]
+        values = _real_values(one)
+        theirs, others_of = values["their other videos"], values["other people"]
         told.append(
-            f"Real people ({one['people']}, {one['corrected']} corrected frames): points to move "
-            f"in their other videos {_change(values['to_move_change'])}."
+            f"Real people ({one['people']}, {one['corrected']} corrected frames, "
+            f"{'named' if one['named'] else 'names withheld'}): points to move in their other "
+            f"videos {_change(theirs['to_move_change_carried'])}, of other people in the same "
+            f"project {_change(others_of['to_move_change_carried'])}; the network alone "
+            f"{_change(theirs['to_move_change'])} and {_change(others_of['to_move_change'])}."
         )
     return " ".join(told) or "Nothing is measured yet."
+
+
+def _target(row: Row, where: str, most: float) -> str:
+    change = row.change(where)
+    return f"{_change(change)} ({_met(change[0] <= most)})"
 
 
 def _met(reached: bool) -> str:
@@ -134,6 +144,10 @@ def _cells(row: Row, rows: Sequence[Row], arms: Mapping[str, Arm]) -> list[str]:
         _from_to(row.mean("rest", "nme"), 2),
         _from_to(row.mean("videos", "to_move"), 1) if arms[row.arm].tuned else "",
         _change(row.change("videos")) if arms[row.arm].tuned else "",
+        ""
+        if arms[row.arm].interpolated
+        else f"→ {row.mean('videos_carried', 'to_move')[1]:.1f}, "
+        f"{_change(row.change('videos_carried'))}",
         _from_to(row.mean("videos", "nme"), 2) if arms[row.arm].tuned else "",
         _change(others) if others is not None and arms[row.arm].tuned else "",
     ]
@@ -162,11 +176,11 @@ def _notes(
         "the ten-frame clips round them and held-out frames are pushed as by the plugin; the gate "
         "decides; the first video is aligned anew with the corrections pinned, the others freely. "
         "A refused model leaves the old one.",
-        "Carried on: what a correction changed, against what the same model says without it, is "
-        "added to the frames around, in straight lines between corrected frames and less the "
-        f"farther they are (1/e at {CARRIED:.0f} frames). The program does so when it annotates a "
-        "video again (trainer/carry.py, which also turns the change with the face); here it is "
-        "computed beside the landmarks without it, so that each shows what it adds.",
+        "Carried on, as the program does when it annotates: faces of a like shape are changed as "
+        "the corrected ones were, in the video and in the person's others "
+        "(trainer/shape_residuals.py), and in the video what that leaves is carried to the frames "
+        f"around, less the farther they are (1/e at {CARRY_FRAMES:.0f} frames; trainer/carry.py). "
+        "The network alone stands beside it, so that each shows what it adds.",
         "One person alone skips stage 2, since telling people apart takes two: names change "
         "nothing there. What f_CLS adds is measured on projects of two people, each with so many "
         "corrections in a video of their own, named and with the names withheld.",
@@ -251,13 +265,14 @@ def _real_values(one: dict[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, of_set in one["sets"].items():
         values[name] = {"faces": len(of_set["groups"])}
-        for what in ("nme", "to_move"):
-            both = np.array([of_set["before"][what], of_set["after"][what]]).T
-            low, high = bootstrap_interval(both, of_set["groups"], _fallen)
-            values[name] |= {
-                what: [float(m) for m in both.mean(axis=0)],
-                f"{what}_change": [_fallen(both), low, high],
-            }
+        for after, ending in (("after", ""), ("carried", "_carried")):
+            for what in ("nme", "to_move"):
+                both = np.array([of_set["before"][what], of_set[after][what]]).T
+                low, high = bootstrap_interval(both, of_set["groups"], _fallen)
+                values[name] |= {
+                    f"{what}{ending}": [float(m) for m in both.mean(axis=0)],
+                    f"{what}_change{ending}": [_fallen(both), low, high],
+                }
     return values | {key: one[key] for key in ("accepted", "message", "named", "stages", "gate")}
 
 
@@ -266,7 +281,8 @@ def _told_real(one: dict[str, Any]) -> str:
     parts = [
         f"{name} ({of['faces']} faces): error {_from_to(of['nme'], 2)} %, "
         f"{_change(of['nme_change'])}; to move {_from_to(of['to_move'], 1)} %, "
-        f"{_change(of['to_move_change'])}"
+        f"{_change(of['to_move_change'])}; with corrections carried on error "
+        f"{_change(of['nme_change_carried'])}, to move {_change(of['to_move_change_carried'])}"
         for name, of in values.items()
         if isinstance(of, dict) and "faces" in of
     ]
@@ -304,11 +320,12 @@ def _short(one: dict[str, Any]) -> dict[str, Any]:
 def _figure(rows: Sequence[Row], arms: Mapping[str, Arm]) -> Figure:
     from matplotlib.figure import Figure
 
-    plot = Figure(figsize=(12, 4.6), layout="constrained")
-    axes = plot.subplots(1, 3)
+    plot = Figure(figsize=(15, 4.6), layout="constrained")
+    axes = plot.subplots(1, 4)
     titles = ("points to move in the rest of the video",
               "the same, corrections carried on",
-              "points to move in the other videos")  # fmt: skip
+              "points to move in the other videos",
+              "the same, corrections carried on")  # fmt: skip
     for axis, title in zip(axes, titles, strict=True):
         axis.set(title=title, xlabel="corrected frames", ylabel="change, %")
         axis.axhline(0, color="0.7", linewidth=0.8)
@@ -320,12 +337,14 @@ def _figure(rows: Sequence[Row], arms: Mapping[str, Arm]) -> Figure:
     axes[0].axhline(REST, color="0.4", linestyle=":")
     axes[1].axhline(REST, color="0.4", linestyle=":")
     axes[2].axhline(VIDEOS, color="0.4", linestyle=":")
+    axes[3].axhline(VIDEOS, color="0.4", linestyle=":")
     for number, (look, arm) in enumerate(dict.fromkeys((row.look, row.arm) for row in rows)):
         own = [row for row in rows if (row.look, row.arm) == (look, arm)]
         title = f"{look}: {arms[arm].title}"
         _curve(axes[0], own, "rest", "points", title, number)
         if not arms[arm].interpolated:
             _curve(axes[1], own, "carried", "points", title, number)
+            _curve(axes[3], own, "videos_carried", "points", title, number)
         if arms[arm].tuned:
             _curve(axes[2], own, "videos", "points", title, number)
     for axis in axes:

@@ -51,7 +51,8 @@ class Row:
     def mean(self, where: str, what: str) -> tuple[float, float]:
         """A figure before and after, mean over people.
 
-        ``where`` is "rest", "carried" (the same with corrections carried on) or "videos".
+        ``where`` is "rest", "carried" (the same with corrections carried on), "videos" or
+        "videos_carried".
         """
         before, after = self._pairs(where, what).mean(axis=0)
         return float(before), float(after)
@@ -75,7 +76,7 @@ class Row:
             "projects": self.projects, "accepted": self.accepted,
             "others_change": self.others(),
         }  # fmt: skip
-        for where in ("rest", "carried", "videos"):
+        for where in ("rest", "carried", "videos", "videos_carried"):
             for what in ("nme", "to_move", "points", "to_move_own_eyes"):
                 out[f"{where}_{what}"] = self.mean(where, what)
             out[f"{where}_points_change"] = self.change(where)

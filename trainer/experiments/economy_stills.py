@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
+from trainer.carry import Carriers
 from trainer.checkpoint import load_model
 from trainer.data.faces import read_picture
 from trainer.data.pts import read_pts
@@ -24,7 +25,9 @@ from trainer.finetuning.gate import TO_MOVE, landmarks_in
 from trainer.finetuning.job import FinetuneOptions, finetune
 from trainer.finetuning.recipe import RECIPE, Recipe
 from trainer.held_out import choose_held_out
+from trainer.models.rednet import RedNet
 from trainer.pushed_set import CORRECTED, PushedSetWriter
+from trainer.shape_residuals import CorrectedFaces, ShapeResiduals
 
 _FAR = 100  # stills of one video aren't adjacent: their numbers are told so far apart
 
@@ -93,12 +96,13 @@ def _worked(
     precision = autocast_dtype(loaded.model, torch.device("cpu"))
     options = FinetuneOptions(precision=precision, minutes=UNLIMITED, lock_folder=work / "lock")
     report = finetune(work / "set", base, work / "run", options, recipe)
-    shutil.rmtree(work / "set")
+    shutil.rmtree(work / "set", ignore_errors=True)
     after = load_model(work / "run" / "model.safetensors") if report["accepted"] else loaded
     sets = {
         "their other videos": still_faces(measured, 68),
         "other people": still_faces(others, 68),
     }
+    known = _known(after.model, [s for own in corrected.values() for s in own], precision, named)
     return {
         "people": len({still.group for still in measured}),
         "corrected": sum(map(len, corrected.values())),
@@ -109,12 +113,34 @@ def _worked(
         "sets": {
             name: {
                 "groups": faces.groups,
-                "before": _errors(loaded.model, faces, precision),
-                "after": _errors(after.model, faces, precision),
+                "before": _errors(landmarks_in(loaded.model, faces.crops, precision), faces),
+                **_after(landmarks_in(after.model, faces.crops, precision), faces, known),
             }
             for name, faces in sets.items()
         },
     }
+
+
+def _known(
+    model: RedNet, stills: Sequence[Still], precision: torch.dtype, named: bool
+) -> ShapeResiduals:
+    """Where a model is off in what was corrected."""
+    faces = still_faces(stills, 68)
+    people = faces.groups if named else [f"video {s.image.parent}" for s in stills]
+    seen = landmarks_in(model, faces.crops, precision)
+    corrected = CorrectedFaces(faces.landmarks, seen, tuple(people))
+    return ShapeResiduals(model.mean_shape.numpy(), corrected)
+
+
+def _after(
+    found: np.ndarray, faces: MeasuredFaces, known: ShapeResiduals
+) -> dict[str, dict[str, list[float]]]:
+    """What a model says, and the same with the corrections carried on."""
+    alike = [
+        Carriers(residuals=known, people=[person]).onto(0, 0, points)
+        for points, person in zip(found, faces.groups, strict=True)
+    ]
+    return {"after": _errors(found, faces), "carried": _errors(np.stack(alike), faces)}
 
 
 def _push(folder: Path, corrected: dict[str, list[Still]], named: bool, parent: str) -> int:
@@ -137,9 +163,8 @@ def _push(folder: Path, corrected: dict[str, list[Still]], named: bool, parent: 
     return sum(map(len, held.values()))
 
 
-def _errors(model: Any, faces: MeasuredFaces, precision: torch.dtype) -> dict[str, list[float]]:
+def _errors(found: np.ndarray, faces: MeasuredFaces) -> dict[str, list[float]]:
     """Of each face: ``nme``, and the per cent of its landmarks ``to_move``."""
-    found = landmarks_in(model, faces.crops, precision)
     away = 100 * np.linalg.norm(found - faces.landmarks, axis=-1) / (FRONTAL * BOX_SIDE)
     return {
         "nme": [round(float(e), 4) for e in away.mean(axis=1)],

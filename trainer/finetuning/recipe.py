@@ -35,7 +35,7 @@ class Recipe:
 
     train: TrainConfig
     replay_part: float = 0.5
-    kept: float = 0.5
+    kept: float = 0.35
     updates: tuple[float, float] = (35.0, 1.5)
     most_updates: int = 300
     shares: tuple[float, float, float] = (0.7, 0.15, 0.15)

@@ -1,5 +1,6 @@
 """The aligner in a process of its own, with a small network that has learnt nothing."""
 
+import json
 import subprocess
 import sys
 import threading
@@ -9,18 +10,21 @@ import numpy as np
 import pytest
 import torch
 
-from napari_red.core.aligner_process import AlignerProcess, AlignerProcessError
+from napari_red.core.align_worker import _corrected
+from napari_red.core.aligner_process import AlignerProcess, AlignerProcessError, _plain_faces
 from napari_red.core.jobs import Cancelled, StopWork, run
 from napari_red.core.models import DEVICES, ModelChoiceError, check_model, shipped_models
 from napari_red.core.prealign import Settings, prealign
 from napari_red.core.session import Session
 from napari_red.core.wire import decode_array, encode_array
 from trainer import devices
-from trainer.checkpoint import available_models, save_model
+from trainer.alignment import SequentialAligner
+from trainer.checkpoint import available_models, load_model, save_model
 from trainer.config import config_for
 from trainer.data.video import open_video
 from trainer.geometry import FaceBox
 from trainer.models.rednet import RedNet
+from trainer.shape_residuals import CorrectedFaces
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +93,29 @@ def test_a_face_is_followed_backward_in_there(video, model_file, made_truth):
     with pytest.raises(AlignerProcessError, match="no landmarks to follow"):
         list(aligner.follow(video, 5, np.full((68, 2), np.nan), 2))
     aligner.close()
+
+
+@pytest.mark.slow
+def test_corrected_faces_are_answered_in_there_as_here(video, model_file, made_truth):
+    aligner = AlignerProcess(model_file, "cpu", threads=1)
+    here = SequentialAligner(load_model(model_file), device="cpu", threads=1)
+    faces = [(5, made_truth(5)), (2, made_truth(2))]
+    seen = aligner.answers(video, faces)
+    np.testing.assert_allclose(seen, here.answers(video, faces), atol=1e-3)
+    corrected = CorrectedFaces(seen + 20.0, seen, ("Ada", "Ben"))
+    frames = aligner.run(video, stop=2, corrected=corrected, people=["Ada"])
+    assert [frame.frame for frame in frames] == [0, 1]  # an untrained network finds nobody
+    aligner.close()
+
+
+def test_corrected_faces_survive_the_pipe():
+    told = np.full((2, 68, 2), 3.5, np.float32)
+    told[0, 7] = np.nan
+    faces = CorrectedFaces(told, told + 1, ("Ada", "Ben"))
+    again = _corrected(json.loads(json.dumps(_plain_faces(faces))))
+    np.testing.assert_array_equal(again.told, told)
+    np.testing.assert_array_equal(again.seen, faces.seen)
+    assert again.people == faces.people
 
 
 @pytest.mark.slow

@@ -14,11 +14,13 @@ from trainer.checkpoint import save_model
 from trainer.data.pts import write_pts
 from trainer.data.stills import find_stills
 from trainer.experiments.economy_report import economy_report
-from trainer.experiments.economy_stills import halves, real_people
+from trainer.experiments.economy_stills import _after, halves, real_people
+from trainer.experiments.sets import MeasuredFaces
 from trainer.finetuning import material
 from trainer.geometry import CROP_SCALE
 from trainer.models.initialise import gaussian
 from trainer.models.rednet import RedNet
+from trainer.shape_residuals import SOMEBODY_ELSE, UNCHANGED, CorrectedFaces, ShapeResiduals
 
 ANGLES = np.linspace(0, 2 * np.pi, 68, endpoint=False)
 SHAPE = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=-1)
@@ -70,10 +72,24 @@ def test_real_people_are_learned_from_once_and_reported(folder, tmp_path, base):
     assert [stage["stage"] for stage in done["stages"] if "skipped" not in stage] == [1, 2]
     assert len(done["sets"]["their other videos"]["before"]["nme"]) == 12
     assert len(done["sets"]["other people"]["after"]["to_move"]) == 2
+    theirs = done["sets"]["their other videos"]
+    assert len(theirs["carried"]["nme"]) == len(theirs["after"]["nme"])
     assert not (tmp_path / "real" / "set").exists()
     before = path.stat().st_mtime_ns
     real_people(folder, tmp_path / "real", "no such model", 3)
     assert path.stat().st_mtime_ns == before
     report = economy_report([], [done], {}, "red-lite", "command")
-    assert "Real people (3, 6 corrected frames)" in report.answer
+    assert "Real people (3, 6 corrected frames, named): points to move in their" in report.answer
     assert "corrected (1 of them held out), named;" in report.markdown(None)
+
+
+def test_corrections_are_carried_on_to_the_same_person_more_than_to_others():
+    truth = np.stack([SHAPE.astype(np.float32)] * 2)
+    crops = np.zeros((2, 128, 128, 3), np.uint8)
+    faces = MeasuredFaces("some", crops, truth, np.zeros(2), ["ada", "bo"])
+    found = truth + 0.04 * np.ptp(SHAPE)
+    known = ShapeResiduals(SHAPE, CorrectedFaces(truth[:1], found[:1], ("ada",)))
+    figures = _after(found, faces, known)
+    mine, others = np.array(figures["carried"]["nme"]) / figures["after"]["nme"]
+    assert mine == pytest.approx(1 - 1 / (1 + UNCHANGED), abs=1e-3)
+    assert others == pytest.approx(1 - SOMEBODY_ELSE / (SOMEBODY_ELSE + UNCHANGED), abs=1e-3)
