@@ -4,7 +4,8 @@
 second and so on. File names count frames from 1, or are those of numbered pictures; a
 frame without the face has no file. Positions count from 1 inside the files, which only
 :mod:`trainer.data.pts` knows. Hidden landmarks keep their position, as is usual; a face
-of which no landmark is visible has no file.
+of which no landmark is visible has no file. What else is known of each file stands in
+``NAME/faces.csv`` (:mod:`napari_red.core.formats.faces_table`), and is read from there.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
+from napari_red.core.formats import faces_table
 from napari_red.core.formats.base import (
     FormatError,
     Options,
@@ -21,9 +25,11 @@ from napari_red.core.formats.base import (
     claim_folder,
     file_name,
     make_folder,
+    new_file,
 )
 from napari_red.core.formats.reading import FoundFaces
 from trainer.data.pts import read_pts, write_pts
+from trainer.scheme import SUBSET_7
 
 _FRAME_FILE = re.compile(r"^\d+\.pts$")
 _FACE_FOLDER = re.compile(r"^face_(\d+)$")
@@ -32,7 +38,7 @@ _FACE_FOLDER = re.compile(r"^face_(\d+)$")
 def write(
     annotations: Sequence[VideoAnnotation], out: Path, options: Options, steps: Steps
 ) -> list[Path]:
-    """Write ``OUT/NAME/annot`` for every video; returns the folders ``OUT/NAME``.
+    """Write ``OUT/NAME/annot`` and the table for every video; returns the folders ``OUT/NAME``.
 
     Files of an earlier export that are no longer true are removed.
     """
@@ -40,8 +46,12 @@ def write(
     for video in annotations:
         folder = out / file_name(video.name)
         claim_folder(folder, "**/annot/*.pts", "annotation files")
-        for face in video.faces:
-            _write_face(video, face, face_folder(folder, face.face), steps)
+        with new_file(folder / faces_table.NAME) as table:
+            files = [
+                _write_face(video, face, folder, face_folder(folder, face.face), steps)
+                for face in video.faces
+            ]
+            faces_table.write(table, video, files)
         _remove_faces(folder, {face.face for face in video.faces})
         folders.append(folder)
     return folders
@@ -53,12 +63,20 @@ def face_folder(folder: Path, face: int) -> Path:
 
 
 def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
-    """Read a folder of ``.pts`` files, a video's folder of 300-VW, or the folder above it."""
+    """Read a folder of ``.pts`` files, a video's folder of 300-VW, or the folder above it.
+
+    Names, what is accepted, corrected and hidden, and models come from the table beside
+    them, for the files that it lists.
+    """
     folders = _face_folders(path, video)
     stems = _frames_by_stem(video)
-    found = FoundFaces(path, video)
+    found = FoundFaces(path, video, _n_landmarks(folders))
     for face, folder in sorted(folders.items()):
-        found.face(face)
+        rows = _table_rows(folder)
+        told = [row for file, row in sorted(rows.items()) if file.parent == folder]
+        name = next((row.name for row in told if row.name), None)
+        identity = next((row.identity for row in told if row.identity), None)
+        found.face(face, name, identity)
         for file in sorted(folder.glob("*.pts")):
             frame = stems.get(file.stem)
             if frame is None and file.stem.isdecimal():
@@ -70,23 +88,45 @@ def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
                     "to this video"
                 )
             where = str(file.relative_to(path)) if file != path else ""
-            found.add(face, frame, read_pts(file), where=where)
+            landmarks = read_pts(file, found.n_landmarks)
+            row = rows.get(file)
+            if row is None:
+                found.add(face, frame, landmarks, where=where)
+                continue
+            labelled = np.isfinite(landmarks).all(axis=1)
+            found.add(
+                face,
+                frame,
+                landmarks,
+                where=where,
+                visible=labelled & ~row.mask("hidden", len(landmarks)),
+                corrected=row.mask("corrected", len(landmarks)),
+                accepted=row.accepted,
+                model=row.model,
+            )
     return found.faces()
 
 
-def _write_face(video: VideoAnnotation, face: FaceAnnotation, annot: Path, steps: Steps) -> None:
+def _write_face(
+    video: VideoAnnotation, face: FaceAnnotation, folder: Path, annot: Path, steps: Steps
+) -> list[str]:
+    """Write a file for each row; returns them as seen from ``folder``, "" where there is none."""
     make_folder(annot)
+    files = []
     written = set()
     shown = (face.visible & face.labelled).any(axis=1)
     for row, frame in enumerate(face.frames.tolist()):
         steps.step(str(annot))
+        files.append("")
         if shown[row]:
             name = f"{video.stem(frame)}.pts"
             write_pts(annot / name, face.landmarks[row])
             written.add(name)
+            files[-1] = (annot / name).relative_to(folder).as_posix()
     for path in annot.iterdir():
         if _FRAME_FILE.match(path.name) and path.name not in written:
             path.unlink()
+    return files
 
 
 def _remove_faces(folder: Path, faces: set[int]) -> None:
@@ -119,6 +159,23 @@ def _face_folders(path: Path, video: VideoAnnotation) -> dict[int, Path]:
         f"{path}: no .pts file in it, in annot/ or in {file_name(video.name)}/annot; choose the "
         "folder that holds them"
     )
+
+
+def _n_landmarks(folders: dict[int, Path]) -> int:
+    """7 if the first file has so many, else 68, which other files are then told to need."""
+    first = min(folders.items())[1]
+    landmarks = read_pts(min(first.glob("*.pts")), None)
+    return 7 if len(landmarks) == len(SUBSET_7) else 68
+
+
+def _table_rows(folder: Path) -> dict[Path, faces_table.Row]:
+    """What a table says of a face's files: beside ``annot``, beside ``face_2``, or among them."""
+    above = folder.parent
+    if folder.name == "annot" and _FACE_FOLDER.match(above.name):
+        above = above.parent
+    elif folder.name != "annot":
+        above = folder
+    return faces_table.read(above / faces_table.NAME)
 
 
 def _frames_by_stem(video: VideoAnnotation) -> dict[str, int]:

@@ -18,10 +18,10 @@ _ALL = (
     Format(
         "pts",
         "300-VW (.pts)",
-        "NAME/annot/000001.pts",
+        "NAME/annot/000001.pts, NAME/faces.csv",
         "menpo, iBUG's and 300-VW's tools, napari-red's trainer",
         "files and pixels from 1, or files called like the pictures",
-        "visibility, confidence, names, acceptance",
+        "confidence of each landmark; the .pts files alone: all but positions",
         writer=pts.write,
         reader=pts.read,
     ),

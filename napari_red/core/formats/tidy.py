@@ -55,8 +55,8 @@ def write_csv(
         for table in _tables(annotations, steps):
             table["x"] = [f"{x:.3f}" for x in table["x"]]
             table["y"] = [f"{y:.3f}" for y in table["y"]]
-            table["time_s"] = [_number(value, ".6f") for value in table["time_s"]]
-            table["confidence"] = [_number(value, ".6g") for value in table["confidence"]]
+            table["time_s"] = [number_text(value, ".6f") for value in table["time_s"]]
+            table["confidence"] = [number_text(value, ".6g") for value in table["confidence"]]
             for column in ("visible", "accepted"):
                 table[column] = ["true" if value else "false" for value in table[column]]
             writer.writerows(zip(*table.values(), strict=True))
@@ -97,7 +97,8 @@ def write_parquet(
     return [path]
 
 
-def _number(value: float, form: str) -> str:
+def number_text(value: float, form: str) -> str:
+    """A number, or nothing where it is unknown."""
     return "" if math.isnan(value) else format(value, form)
 
 

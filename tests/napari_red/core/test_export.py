@@ -8,6 +8,8 @@ import pytest
 from napari_red.core.edits import accept
 from napari_red.core.export import ExportChoice, ExportError, export_project, export_session
 from napari_red.core.formats.base import FormatError
+from napari_red.core.gather import annotation_of
+from napari_red.core.import_labels import import_labels
 from napari_red.core.jobs import StopWork
 from napari_red.core.prealign import Settings, prealign
 from napari_red.core.session import Session
@@ -166,3 +168,34 @@ def test_the_table_says_who_placed_what(session, tmp_path, made_truth):
     assert (row.x[30], row.y[30]) == (1.5, 2.5)
     assert not row.visible[8]
     assert row.x[29] == pytest.approx(made_truth(5)[29, 0], abs=1e-3)
+
+
+def test_another_project_gets_from_pts_files_what_this_one_knows(session, tmp_path):
+    session.move(5, 0, {30: (1.5, 2.5)})
+    session.hide(6, 1, [8, 9])
+    for frame in range(4, 8):
+        accept(session, frame, [0])
+    name_identity(session, 0, "Ada Lovelace")
+    folder = export_session(session, tmp_path / "out").written[0]
+    wanted = annotation_of(*session.opened())
+    with (
+        open_video(session.video.path) as video,
+        Session(video, tmp_path / "other.red") as other,
+    ):
+        import_labels(other, "pts", folder)
+        got = annotation_of(*other.opened())
+    for face, other_face in zip(got.faces, wanted.faces, strict=True):
+        assert face.identity == other_face.identity
+        np.testing.assert_allclose(face.landmarks, other_face.landmarks, atol=1e-3)
+        for what in ("frames", "accepted", "visible", "corrected"):
+            np.testing.assert_array_equal(getattr(face, what), getattr(other_face, what))
+
+
+def test_pseudonyms_stand_in_the_table_of_pts_files_too(session, tmp_path):
+    name_identity(session, 0, "Ada Lovelace")
+    choice = ExportChoice(pseudonyms=True)
+    (folder,) = export_session(session, tmp_path / "out", choice=choice).written
+    table = pandas.read_csv(folder / "faces.csv", keep_default_na=False)
+    assert set(table.identity) == {"person_01", ""}
+    assert set(table.name) == {"person_01", "face 2"}
+    assert "Ada" not in (folder / "faces.csv").read_text("utf-8")

@@ -1,7 +1,9 @@
+import shutil
 from dataclasses import replace
 
 import menpo.io as mio
 import numpy as np
+import pandas as pd
 import pytest
 from made_annotation import made_face, made_video, same_landmarks
 
@@ -99,6 +101,148 @@ def test_numbers_are_read_with_and_without_leading_zeros(tmp_path):
     for row, frame in enumerate(video.faces[0].frames):
         write_pts(tmp_path / f"{frame + 1}.pts", video.faces[0].landmarks[row])
     same_landmarks(PTS.read(tmp_path, video), video)
+
+
+def table_of(folder):
+    return pd.read_csv(folder / "faces.csv", keep_default_na=False)
+
+
+def test_a_table_beside_the_files_says_what_they_cannot(tmp_path):
+    video = made_video()
+    (folder,) = PTS.write([video], tmp_path)
+    table = table_of(folder)
+    assert len(table) == sum(len(face.frames) for face in video.faces)
+    for face in video.faces:
+        rows = table[table.face == face.face]
+        annot = "annot" if face.face == 0 else "face_2/annot"
+        assert list(rows.file) == [f"{annot}/{frame + 1:06d}.pts" for frame in face.frames]
+        assert all((folder / file).is_file() for file in rows.file)
+        assert list(rows.frame) == list(face.frames)
+        assert rows.time_s.to_list() == pytest.approx(
+            [video.time(f) for f in face.frames], abs=1e-6
+        )
+        assert list(rows.accepted) == list(face.accepted)
+        assert set(rows.identity) == {face.identity or ""}
+        assert set(rows.name) == {face.name}
+        assert list(rows.model) == [model or "" for model in face.models]
+        assert set(rows.video) == {video.name}
+        sure = np.nanmean(face.confidence, axis=1)
+        np.testing.assert_allclose(rows.confidence.astype(float), sure, atol=1e-4)
+        hidden = [np.flatnonzero(row) for row in ~face.visible & face.labelled]
+        assert list(rows.hidden) == [" ".join(map(str, numbers)) for numbers in hidden]
+    assert list(table.corrected[:2]) == ["0 1 2 3 4", ""]
+
+
+def same_but_confidence(got, wanted):
+    assert len(got) == len(wanted)
+    for face, other in zip(got, wanted, strict=True):
+        assert (face.name, face.identity, face.models) == (other.name, other.identity, other.models)
+        for what in ("frames", "accepted", "corrected"):
+            np.testing.assert_array_equal(getattr(face, what), getattr(other, what))
+        np.testing.assert_array_equal(face.visible, other.visible & other.labelled)
+
+
+@pytest.mark.parametrize("n_points", [68, 7])
+def test_what_the_table_says_is_read(tmp_path, n_points):
+    video = made_video()
+    (folder,) = PTS.write([video], tmp_path, Options(n_points=n_points))
+    faces = video.faces if n_points == 68 else [face.points(SUBSET_7) for face in video.faces]
+    for path in (tmp_path, folder):
+        same_but_confidence(PTS.read(path, replace(video, faces=())), faces)
+    for face, annot in zip(faces, ("annot", "face_2/annot"), strict=True):
+        got = PTS.read(folder / annot, replace(video, faces=()))
+        same_but_confidence(got, [replace(face, name=face.name)])
+
+
+def test_the_table_is_read_as_pandas_and_spreadsheets_write_it(tmp_path):
+    video = made_video(faces=1)
+    face = video.faces[0]
+    hidden = np.zeros(face.visible.shape, bool)
+    hidden[2:4, 30] = True
+    corrected = np.zeros(face.visible.shape, bool)
+    corrected[4] = face.labelled[4]
+    video = replace(video, faces=(replace(face, visible=~hidden, corrected=corrected),))
+    (folder,) = PTS.write([video], tmp_path)
+    file = folder / "faces.csv"
+    table = pd.read_csv(file)
+    assert table.corrected.to_list()[4] == "all"
+    assert table.hidden.dtype == float  # so pandas writes 30.0
+    table.accepted = [str(value).upper() for value in table.accepted]
+    table.to_csv(file, index=False, encoding="utf-8-sig", lineterminator="\r\n")
+    same_but_confidence(PTS.read(folder, video), video.faces)
+
+
+def test_files_among_a_table_of_their_own_are_read_with_it(tmp_path):
+    video = made_video(faces=1)
+    (folder,) = PTS.write([video], tmp_path / "out")
+    flat = shutil.copytree(folder / "annot", tmp_path / "flat")
+    table = pd.read_csv(folder / "faces.csv")
+    table.file = [file.removeprefix("annot/") for file in table.file]
+    table.to_csv(flat / "faces.csv", index=False)
+    same_but_confidence(PTS.read(flat, video), video.faces)
+
+
+def test_files_that_the_table_does_not_list_are_read_without_it(tmp_path):
+    video = made_video(faces=1)
+    (folder,) = PTS.write([video], tmp_path)
+    lines = (folder / "faces.csv").read_text("utf-8").splitlines()
+    (folder / "faces.csv").write_text("\n".join(lines[:2]), "utf-8")
+    (face,) = PTS.read(folder, video)
+    assert face.accepted.tolist() == [True] + 5 * [False]
+    assert face.identity == video.faces[0].identity
+    (folder / "faces.csv").write_text("a table,of somebody's\n1,2\n", "utf-8")
+    (face,) = PTS.read(folder, video)
+    assert (face.identity, face.accepted.any()) == (None, False)
+
+
+def test_a_wholly_hidden_face_has_a_row_without_a_file(tmp_path):
+    video = made_video(faces=1)
+    visible = video.faces[0].visible.copy()
+    visible[0] = False
+    video = replace(video, faces=(replace(video.faces[0], visible=visible),))
+    (folder,) = PTS.write([video], tmp_path)
+    table = table_of(folder)
+    assert (table.file[0], table.hidden[0], table.accepted[0]) == ("", "all", True)
+    (face,) = PTS.read(folder, video)
+    assert face.frames.tolist() == video.faces[0].frames[1:].tolist()
+
+
+def test_menpo_imports_the_whole_folder(tmp_path):
+    video = made_video(faces=1)
+    (folder,) = PTS.write([video], tmp_path)
+    found = list(mio.import_landmark_files(folder / "annot"))
+    assert len(found) == len(video.faces[0].frames)
+    assert len(list(mio.import_landmark_files(folder / "**" / "*"))) == len(found)
+
+
+def test_a_table_of_other_origin_is_not_overwritten_and_nothing_else_is_written(tmp_path):
+    theirs = tmp_path / made_video().name / "faces.csv"
+    theirs.parent.mkdir()
+    theirs.write_text("mine", "utf-8")
+    with pytest.raises(FormatError, match=r"faces\.csv: is there"):
+        PTS.write([made_video()], tmp_path)
+    assert theirs.read_text("utf-8") == "mine"
+    assert not any(tmp_path.rglob("*.pts"))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "says"),
+    [
+        ("hidden", "68", "line 2: hidden names landmark 68, and there are 68, from 0 to 67"),
+        ("hidden", "-1", "line 2: hidden is '-1'"),
+        ("corrected", "1.5", "line 2: corrected is '1.5'"),
+        ("corrected", "nose", "line 2: corrected is 'nose'"),
+        ("accepted", "maybe", "line 2: accepted is 'maybe'; write true or false"),
+    ],
+)
+def test_what_the_table_cannot_mean_says_where(tmp_path, column, value, says):
+    video = made_video(faces=1)
+    (folder,) = PTS.write([video], tmp_path)
+    table = table_of(folder)
+    table[column] = value
+    table.to_csv(folder / "faces.csv", index=False)
+    with pytest.raises(FormatError, match=says):
+        PTS.read(folder, video)
 
 
 def write_one(folder, name="000001.pts", n=68):
