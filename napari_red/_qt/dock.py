@@ -20,6 +20,7 @@ from napari_red._qt.panels.faces import FacesPanel
 from napari_red._qt.panels.improve import ImprovePanel
 from napari_red._qt.panels.review import ReviewPanel
 from napari_red._qt.panels.videos import VideosPanel
+from napari_red._qt.proposal_layer import ProposedContours
 from napari_red._qt.retrack_control import RetrackControl, stretches
 from napari_red._qt.review_control import ReviewControl
 from napari_red._qt.sections import Sections
@@ -69,6 +70,7 @@ class FaceLandmarksDock(QWidget):
         self.review_control = ReviewControl(self.review, self.strip, work)
         self.export_control = ExportControl(self.export, work)
         self.retrack_control = RetrackControl(self.review, work, self.chosen_model)
+        self.proposed = ProposedContours(work.view)
         self.who_control = WhoControl(self.faces, work, self.chosen_model)
         self.improve_control = ImproveControl(self.improve, self.improving, work, self.settings)
         self._join()
@@ -145,6 +147,7 @@ class FaceLandmarksDock(QWidget):
         self.retrack_control.proposed.connect(
             lambda proposal: self.strip.show_proposed(stretches(proposal))
         )
+        self.retrack_control.proposed.connect(self.proposed.show)
         for control in (
             self.videos_control,
             self.faces_control,
@@ -161,6 +164,7 @@ class FaceLandmarksDock(QWidget):
             ("Videos", self.videos_control),
             ("Faces", self.faces_control),
             ("Review", self.review_control),
+            ("Export", self.export_control),
         ):
             source.stands.connect(partial(self.sections.say, title))
 

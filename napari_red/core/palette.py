@@ -10,6 +10,9 @@ from trainer.scheme import LandmarkScheme
 CORRECTED_COLOUR = (255, 255, 255)
 """RGB of the border round a landmark that a person put there."""
 
+PROPOSED_COLOUR = (255, 64, 255)
+"""RGB of what a re-track would put there; no facial part and no face has it."""
+
 FAINTEST = 0.25
 """Opacity of a landmark of which the network says nothing."""
 

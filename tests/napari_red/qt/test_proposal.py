@@ -1,0 +1,104 @@
+"""What a re-track would change, drawn in a real window until it is kept or dropped."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_red.core.points import segment_indices
+from trainer.scheme import IBUG68
+
+pytestmark = pytest.mark.window
+
+NAME = "Re-track, not kept yet"
+
+
+@pytest.fixture
+def dock(qtbot, open_viewer, open_dock, make_aligner, video_path):
+    """The dock on frame 6, with a re-track forward that would move the face by 4 pixels."""
+    viewer = open_viewer()
+    viewer.open(str(video_path), plugin="napari-red")
+    aligner = make_aligner()
+    dock = open_dock(viewer, aligner)
+    dock.videos.start.click()
+    qtbot.waitUntil(lambda: not dock.workbench.busy, timeout=60_000)
+    viewer.dims.set_current_step(0, 5)
+    qtbot.waitUntil(lambda: dock.workbench.view.frame == 5)
+    aligner.offset = 4.0
+    dock.review.forward.click()
+    qtbot.waitUntil(lambda: dock.retrack_control.proposal is not None, timeout=60_000)
+    return dock
+
+
+def turn(qtbot, dock, frame: int) -> None:
+    dock.workbench.viewer.dims.set_current_step(0, frame)
+    qtbot.waitUntil(lambda: dock.workbench.view.frame == frame)
+    qtbot.wait(50)
+
+
+def drawn(dock) -> np.ndarray:
+    """(H, W): whether the canvas has the proposal's colour."""
+    viewer = dock.workbench.viewer
+    picture = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
+    folder = os.environ.get("NAPARI_RED_SCREENSHOTS")
+    if folder:
+        viewer.window._qt_window.grab().save(str(Path(folder) / "proposal.png"))
+    red, green, blue = np.moveaxis(picture, -1, 0)
+    return (red > 180) & (blue > 180) & (green < 120)
+
+
+def test_the_proposal_is_drawn_beside_the_landmarks_of_the_shown_frame(qtbot, dock, made_truth):
+    view = dock.workbench.view
+    frames = {one.frame: one for one in dock.retrack_control.proposal.frames}
+    turn(qtbot, dock, 12)
+    assert drawn(dock).sum() > 20
+    layer = view.viewer.layers[NAME]
+    segments = segment_indices(IBUG68)
+    proposed = frames[12].prediction.landmarks
+    middle = layer.data[:, 0] + layer.data[:, 1] / 2
+    ends = proposed[segments][..., ::-1]
+    np.testing.assert_allclose(middle, ends.mean(axis=1), atol=0.01)
+    np.testing.assert_allclose(view.points.data[:, ::-1], made_truth(12), atol=0.1)
+    assert np.abs(proposed - made_truth(12)).mean() > 0.5
+
+    turn(qtbot, dock, 15)
+    middle = layer.data[:, 0] + layer.data[:, 1] / 2
+    ends = frames[15].prediction.landmarks[segments][..., ::-1]
+    np.testing.assert_allclose(middle, ends.mean(axis=1), atol=0.01)
+
+
+def test_frames_it_would_not_change_have_none(qtbot, dock):
+    turn(qtbot, dock, 12)
+    turn(qtbot, dock, 2)
+    assert not drawn(dock).any()
+    turn(qtbot, dock, 12)
+    assert drawn(dock).any()
+
+
+@pytest.mark.parametrize("answer", ["keep", "drop"])
+def test_it_is_gone_when_it_is_kept_or_dropped(qtbot, dock, answer):
+    turn(qtbot, dock, 12)
+    getattr(dock.review, answer).click()
+    qtbot.wait(50)
+    assert not drawn(dock).any()
+    turn(qtbot, dock, 13)
+    assert not drawn(dock).any()
+
+
+def test_landmarks_can_be_dragged_while_it_is_there(qtbot, dock, drag):
+    view = dock.workbench.view
+    turn(qtbot, dock, 12)
+    assert view.viewer.layers.selection.active is view.points
+    start = view.points.data[8].copy()
+    drag(view.viewer, start, start + (6, 0))
+    assert dock.workbench.session.corrected_frames() == [(12, 0)]
+
+
+def test_a_layer_that_was_taken_away_comes_again(qtbot, dock):
+    turn(qtbot, dock, 12)
+    layers = dock.workbench.viewer.layers
+    layers.remove(layers[NAME])
+    turn(qtbot, dock, 13)
+    assert NAME in layers
+    assert drawn(dock).any()
