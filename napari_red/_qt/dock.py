@@ -164,7 +164,6 @@ class FaceLandmarksDock(QWidget):
             ("Videos", self.videos_control),
             ("Faces", self.faces_control),
             ("Review", self.review_control),
-            ("Export", self.export_control),
         ):
             source.stands.connect(partial(self.sections.say, title))
 

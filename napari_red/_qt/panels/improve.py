@@ -67,26 +67,25 @@ class ImprovePanel(QWidget):
         self.result = note()
         self.reannotate = button(
             "Re-annotate",
-            "Let the new model go over all videos; what you corrected or accepted stays",
+            "Let the model go over all videos again. Faces that look like those you corrected are "
+            "changed alike; what you corrected or accepted stays",
             self.reannotate_wanted.emit,
         )
         column(
             self,
             self.model,
             self.material,
-            row(self.start, self.models, self.look),
+            row(self.start, self.reannotate, self.models, self.look),
             self.progress,
             self.curves,
             row(self.stop, self.cancel, None),
             self.result,
-            row(self.reannotate, None),
         )
         improving.changed.connect(self.refresh)
         improving.progressed.connect(self._on_progress)
         improving.event.connect(self._on_event)
         improving.ended.connect(self._on_ended)
         improving.failed.connect(self._on_failed)
-        self.reannotate.hide()
         self.refresh()
 
     def show_state(self, model: str, material: Material | None) -> None:
@@ -108,6 +107,7 @@ class ImprovePanel(QWidget):
         self.start.setText("Go on with the training" if interrupted else "Improve the model")
         can_start = ready and (interrupted or self._has_material)
         self.start.setEnabled(can_start and not busy)
+        self.reannotate.setEnabled(ready and self._has_material and not busy)
         self.models.setEnabled(ready and not busy)
         self.look.setVisible(interrupted)
         for part in (self.progress, self.stop, self.cancel):
@@ -119,7 +119,6 @@ class ImprovePanel(QWidget):
         self._steps_before = self._step = 0
         self._skipped = []
         self.result.setText("")
-        self.reannotate.hide()
         self._say("looking for the frames …")
         self.start_wanted.emit()
 
@@ -166,7 +165,6 @@ class ImprovePanel(QWidget):
         else:
             words = f"{improvement.version.name} is used from now on: {improvement.message}"
         self.result.setText(" ".join([f"{words}.", *self._skipped]))
-        self.reannotate.setVisible(improvement.version is not None)
 
     def _on_failed(self, message: str) -> None:
         self.result.setText(message)

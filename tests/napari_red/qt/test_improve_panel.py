@@ -80,7 +80,18 @@ def test_nothing_corrected_can_not_be_learned_from(round_):
     _, panel = round_
     panel.show_state("red-lite", Material(0, 0, 0, 0))
     assert not panel.start.isEnabled()
+    assert not panel.reannotate.isEnabled()
     assert "Correct some frames first" in panel.material.text()
+
+
+def test_corrections_can_be_used_before_any_training(round_, qtbot):
+    improver, panel = round_
+    with qtbot.waitSignal(panel.reannotate_wanted):
+        panel.reannotate.click()
+    panel.start.click()
+    assert not panel.reannotate.isEnabled()
+    improver.go_on.set()
+    qtbot.waitUntil(lambda: panel.reannotate.isEnabled())
 
 
 def test_the_curves_and_the_time_left_are_shown_while_it_trains(round_, qtbot):
@@ -104,7 +115,6 @@ def test_a_model_that_is_not_better_is_told_with_both_numbers(round_, qtbot):
     qtbot.waitUntil(lambda: "5.0 % before, 5.1 % after" in panel.result.text())
     assert improver.stopped
     assert panel.result.text().startswith("The old model stays: 5.0 %")
-    assert not panel.reannotate.isVisible()
     assert panel.start.isEnabled()
 
 
