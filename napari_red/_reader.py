@@ -1,9 +1,12 @@
-"""npe2 reader: videos and folders of frames."""
+"""npe2 readers: videos and folders of frames, and projects."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
+from napari_red.core.project import ProjectError
 from trainer.data.video import VideoError, find_videos
 
 MOST_AT_ONCE = 12
@@ -56,3 +59,51 @@ def read_videos(path: str | Sequence[str]) -> list:
             show_warning(warning)
         layers.append(VideoLayer(stack))
     return layers
+
+
+def get_project_reader(path: str | Sequence[str]) -> Callable | None:
+    """The reader for a project file."""
+    return read_project
+
+
+def read_project(path: str | Sequence[str]) -> list:
+    """Open a project in the dock, which is opened too if it isn't there, and its first video.
+
+    Returns
+    -------
+    [(None,)], by which napari knows that there are no layers to add.
+
+    Raises
+    ------
+    ProjectError
+        If it can't be opened; what was open stays open.
+    """
+    import napari
+
+    paths = [path] if isinstance(path, str) else list(path)
+    viewer = napari.current_viewer()
+    if viewer is None:
+        raise ProjectError(f"{paths[0]}: a project opens in a napari window, and there is none")
+    if len(paths) > 1:
+        raise ProjectError(
+            f"{paths[0]} and {len(paths) - 1} more: one project at a time; open one of them, or "
+            "put them together with 'napari-red merge'"
+        )
+    if not Path(paths[0]).is_file():
+        raise ProjectError(f"{paths[0]}: there is no such project file")
+    work = _dock(viewer).workbench
+    work.open_project(paths[0])
+    project = work.shown_project
+    if project is not None and work.session is None and (videos := project.videos()):
+        work.open_record(videos[0])
+    return [(None,)]
+
+
+def _dock(viewer: Any) -> Any:
+    """The dock of a viewer, however it was opened."""
+    from napari_red._qt.dock import FaceLandmarksDock
+
+    for widget in viewer.window.dock_widgets.values():
+        if isinstance(widget, FaceLandmarksDock):
+            return widget
+    return viewer.window.add_plugin_dock_widget("napari-red", "Face landmarks")[1]

@@ -10,12 +10,16 @@ from napari_red import _reader
 from napari_red._qt.video_layer import VideoLayer
 from napari_red._writer import write_shown_frame
 from napari_red.core import sample
+from napari_red.core.project import ProjectError
 from trainer.data.pts import PtsError, read_pts
 from trainer.data.video import VideoError
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.MP4", "a.avi", "a.mov", "a.mpg", "a.mkv"])
-def test_the_manifest_names_a_reader_for_each_kind_of_video(name):
+NAMES = ["a.mp4", "a.MP4", "a.avi", "a.mov", "a.mpg", "a.mkv", "a.red", "A.RED"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_manifest_names_a_reader_for_each_kind_of_video_and_for_projects(name):
     readers = PluginManager.instance().iter_compatible_readers(name)
     assert "napari-red" in [reader.plugin_name for reader in readers]
 
@@ -104,3 +108,9 @@ def test_the_sample_opens_as_a_video(qtbot, monkeypatch, video_path):
     assert [layer.name for layer in viewer.layers] == ["talking_face"]
     assert viewer.layers[0].data.shape[0] == 24
     viewer.close()
+
+
+def test_without_a_window_a_project_is_refused_in_words(tmp_path, monkeypatch):
+    monkeypatch.setattr("napari.current_viewer", lambda: None)
+    with pytest.raises(ProjectError, match="napari window"):
+        _reader.read_project(str(tmp_path / "a.red"))
