@@ -57,6 +57,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(reason)
 
 
+@pytest.fixture(autouse=True)
+def _nothing_usual() -> None:
+    """Nothing was exported yet: no test begins with how another one did it."""
+    (_HOME / "config" / "napari-red" / "export.json").unlink(missing_ok=True)
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The top of the source tree."""

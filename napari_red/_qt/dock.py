@@ -164,6 +164,7 @@ class FaceLandmarksDock(QWidget):
             ("Videos", self.videos_control),
             ("Faces", self.faces_control),
             ("Review", self.review_control),
+            ("Export", self.export_control),
         ):
             source.stands.connect(partial(self.sections.say, title))
 

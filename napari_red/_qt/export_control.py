@@ -5,66 +5,71 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Signal
 
 from napari_red._qt import tasks
 from napari_red._qt.panels.export import ExportPanel
 from napari_red._qt.workbench import Workbench
-from napari_red.core.export_memory import home, last_export
+from napari_red.core.export_memory import next_export
+
+_MOST = 26
+"""Letters of a folder's name for which there is room beside the panel's title."""
 
 
 class ExportControl(QObject):
-    """What the Export panel shows, and what its button and the key do."""
+    """What the Export panel shows, and what its button and the key do.
+
+    Signals
+    -------
+    stands : str, the folder that is exported to
+    """
+
+    stands = Signal(str)
 
     def __init__(self, panel: ExportPanel, work: Workbench) -> None:
         super().__init__()
         self.panel, self.work = panel, work
         self._shown: Path | None = None
-        panel.wanted.connect(self.export)
-        work.view.actions.export_wanted.connect(self.again)
+        panel.start.clicked.connect(self.export)
+        panel.folder_changed.connect(self._say_folder)
+        work.view.actions.export_wanted.connect(self.export)
         work.videos_changed.connect(self.refresh)
         work.tracks_changed.connect(self.refresh)
 
     def refresh(self) -> None:
-        """Another project may be shown: choose and propose what it remembers."""
+        """Another project may be shown: choose what it remembers."""
         project = self.work.shown_project
         path = None if project is None else project.path.absolute()
         if path == self._shown:
             return
         self._shown = path
-        self.panel.begin_at = None
+        self.panel.tell("")
         if project is None:
-            return
-        self.panel.begin_at = home(project)
-        last = last_export(project)
-        if last is not None:
-            self.panel.show_last(last)
-            if last.folder.is_dir():
-                self.panel.begin_at = last.folder
+            self.panel.show_folder(None)
+        else:
+            self.panel.show_next(next_export(project))
 
-    def again(self) -> None:
-        """Export as the panel says, into the folder of last time; ask where there is none."""
+    def export(self) -> None:
+        """Export what the panel says into the folder that it shows."""
         self.refresh()
-        project = self.work.shown_project
-        if project is None:
+        panel = self.panel
+        if panel.folder is None:
             show_info("Nothing to export yet: pre-annotate a video first.")
             return
         if self.work.busy:
             show_info("Wait until what runs now is done, or cancel it; then export.")
             return
-        last = last_export(project)
-        if last is not None and last.folder.is_dir():
-            self.export(last.folder)
-        else:
-            self.panel.ask()
-
-    def export(self, folder: Path) -> None:
-        """Export into a folder what the panel says."""
 
         def then(words: str, out: Path) -> None:
-            self.panel.begin_at = out
-            self.panel.tell(words, out)
+            panel.tell(words)
+            panel.show_written()
 
-        self.refresh()
-        panel = self.panel
-        tasks.export(self.work, folder, panel.choice, whole_project=panel.whole_project, then=then)
+        tasks.export(
+            self.work, panel.folder, panel.choice, whole_project=panel.whole_project, then=then
+        )
+
+    def _say_folder(self) -> None:
+        folder = self.panel.folder
+        name = "" if folder is None else folder.name
+        half = _MOST // 2
+        self.stands.emit(name if len(name) <= _MOST else f"{name[:half]}…{name[-half:]}")

@@ -155,7 +155,7 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut(
         _E,
         ("Ctrl+Shift+E",),
-        "Export as the panel says, into the folder of last time; the first time it asks for one",
+        "Export as the panel says, into the folder that it shows",
         action="actions.export",
     ),
     Shortcut(_V, ("Shift+Z",), "Follow the face and zoom to it", action="options.toggle_follow"),

@@ -7,30 +7,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
+import menpo.io as mio
 import napari
 import numpy as np
+import pandas as pd
 import pytest
 from hands import Hands
 from napari.utils.notifications import notification_manager
-from pycocotools.coco import COCO
-from qtpy.QtCore import QPoint, Qt, QTimer
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QKeySequence
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import (
-    QApplication,
-    QComboBox,
-    QDialogButtonBox,
-    QFileDialog,
-    QLineEdit,
-    QPushButton,
-    QWidget,
-)
+from qtpy.QtWidgets import QApplication, QComboBox, QLineEdit, QWidget
 
 from napari_red._qt.dock import FaceLandmarksDock
 from napari_red.core.prealign import Settings, prealign
@@ -105,15 +98,6 @@ class Person:
         QTest.mouseClick(widget, LEFT, held, place or QPoint())
         QApplication.processEvents()
 
-    def choose(self, combo: QComboBox, key: str) -> None:
-        """One click opens the list, one takes an entry."""
-        self.click(combo)
-        QTest.qWait(QApplication.doubleClickInterval() + 50)  # sooner it is a double click
-        view = combo.view()
-        entry = view.visualRect(combo.model().index(combo.findData(key), 0))
-        self.click(view.viewport(), entry.center())
-        assert combo.currentData() == key
-
     def press(self, key: str) -> None:
         """One key, with the ones that are held, wherever the keyboard is at the moment."""
         self.counts[self.step] += 1
@@ -137,28 +121,6 @@ class Person:
         self.hands.canvas.setFocus(Qt.FocusReason.MouseFocusReason)  # as a real click does
         self.hands.drag(start, end)
 
-    def confirm_folder(self, act: Callable[[], None]) -> None:
-        """What ``act`` does asks for a folder; one click takes the proposed one."""
-        clicked: list[QPushButton] = []
-
-        def look() -> None:
-            dialog = QApplication.activeModalWidget()
-            if isinstance(dialog, QFileDialog) and dialog.isVisible():
-                timer.stop()
-                late = QTimer(dialog)  # or a failure would wait forever
-                late.timeout.connect(dialog.reject)
-                late.start(5_000)
-                box = dialog.findChild(QDialogButtonBox)
-                clicked.append(box.button(QDialogButtonBox.StandardButton.Open))
-                self.click(clicked[0])
-
-        timer = QTimer()
-        timer.timeout.connect(look)
-        timer.start(50)
-        act()
-        timer.stop()
-        assert clicked
-
 
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
@@ -181,7 +143,6 @@ def video(tmp_path: Path) -> Path:
 @pytest.fixture
 def dock(qtbot, video: Path) -> Iterator[FaceLandmarksDock]:
     """The dock in a window that shows the video and its predictions."""
-    QApplication.setAttribute(Qt.ApplicationAttribute.AA_DontUseNativeDialogs)
     viewer = napari.Viewer()
     viewer.window._qt_window.resize(*WINDOW)
     viewer.open(str(video), plugin="napari-red")
@@ -192,7 +153,6 @@ def dock(qtbot, video: Path) -> Iterator[FaceLandmarksDock]:
     yield dock
     dock.close_workbench()
     viewer.close()
-    QApplication.setAttribute(Qt.ApplicationAttribute.AA_DontUseNativeDialogs, False)
     notification_manager.records.clear()
     qtbot.wait(50)
 
@@ -234,11 +194,7 @@ def do_the_task(qtbot, dock: FaceLandmarksDock) -> Person:
     with step(person, "accept the frames"):
         person.press("G")
     with step(person, "export"):
-        section = dock.sections.section("Export")
-        if not section.is_open:
-            person.click(section.button)
-        person.choose(dock.export.format, "coco")
-        person.confirm_folder(lambda: person.click(dock.export.start))
+        person.press("Ctrl+Shift+E")
     qtbot.waitUntil(lambda: not dock.workbench.busy, timeout=60_000)
     return person
 
@@ -262,7 +218,7 @@ def documented() -> dict[str, int]:
 def test_the_task_takes_as_many_actions_as_docs_say(
     qtbot, dock: FaceLandmarksDock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    elsewhere = tmp_path / "out"
+    elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
 
@@ -272,26 +228,29 @@ def test_the_task_takes_as_many_actions_as_docs_say(
     assert person.counts == {name: n for name, n in told.items() if n and name != "sum"}
     assert person.total == told["sum"]
 
-    coco = COCO(str(tmp_path / "coco.json"))  # beside the project
-    assert len(coco.anns) == N_FRAMES
-    for annotation in coco.anns.values():
-        frame = coco.imgs[annotation["image_id"]]["frame_id"]
-        points = np.reshape(annotation["keypoints"], (68, 3))[:, :2]
+    folder = tmp_path / "talk_export" / "talk"  # beside the project
+    table = pd.read_csv(folder / "faces.csv", index_col="file")
+    assert len(table) == len(list((folder / "annot").iterdir())) == N_FRAMES
+    assert set(table.identity) == {PERSON}
+    for frame in range(N_FRAMES):
+        file = f"annot/{frame + 1:06d}.pts"
+        points = mio.import_landmark_file(folder / file)["PTS"].points[:, ::-1]  # menpo has y, x
         wanted = predicted(frame).astype(float)
-        if frame in FRAMES:
-            for landmark in LANDMARKS:
-                wanted[landmark] += way(frame, landmark)
         moved = LANDMARKS if frame in FRAMES else ()
+        for landmark in moved:
+            wanted[landmark] += way(frame, landmark)
         np.testing.assert_allclose(points, wanted, atol=0.6)
         np.testing.assert_allclose(
             np.delete(points, moved, axis=0), np.delete(wanted, moved, axis=0), atol=0.01
         )
-        assert annotation["accepted"] == (frame in FRAMES)
-        assert annotation["identity"] == PERSON
+        assert table.frame[file] == frame
+        assert table.accepted[file] == (frame in FRAMES)
+        if moved:
+            assert table.corrected[file] == " ".join(map(str, LANDMARKS))
 
-    (tmp_path / "coco.json").unlink()
+    (folder / "faces.csv").unlink()
     with step(person, "export again"):
         person.press("Ctrl+Shift+E")
-    qtbot.waitUntil((tmp_path / "coco.json").is_file, timeout=60_000)
+    qtbot.waitUntil((folder / "faces.csv").is_file, timeout=60_000)
     qtbot.waitUntil(lambda: not dock.workbench.busy, timeout=60_000)
     assert person.counts["export again"] == 1

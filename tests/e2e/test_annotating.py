@@ -125,6 +125,7 @@ def test_a_whole_session_and_all_of_it_is_there_again(sit_down, tmp_path, monkey
     dock.sections.open("Export")
     dock.export.format.setCurrentIndex(dock.export.format.findData("csv"))
     dock.export.videos.setCurrentIndex(1)
+    person.clicks(dock.export.change)
     person.clicks(dock.export.start)
     person.waits_for_the_job()
     person.looks("08-exported")

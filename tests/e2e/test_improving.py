@@ -115,6 +115,7 @@ def test_a_round_from_corrections_to_a_model_and_its_files(sit_down, tmp_path, m
     # Out it goes.
     person.opens("Export")
     dock.export.format.setCurrentIndex(dock.export.format.findData("csv"))
+    person.clicks(dock.export.change)
     person.clicks(dock.export.start)
     person.waits_for_the_job()
     table = pd.read_csv(tmp_path / "out" / "landmarks.csv")

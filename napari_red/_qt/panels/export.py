@@ -8,29 +8,29 @@ from qtpy.QtCore import QUrl, Signal
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel, QSizePolicy, QWidget
 
-from napari_red._qt.parts import breakable, button, column, note, row
+from napari_red._qt.parts import ElidedLabel, breakable, button, column, note, row
 from napari_red.core.export import ExportChoice
 from napari_red.core.export_memory import LastExport
 from napari_red.core.formats.registry import FORMATS
 
 
 class ExportPanel(QWidget):
-    """Passive: holds the choice, says when a folder was chosen.
+    """Passive: holds the choice and the folder.
 
     Attributes
     ----------
-    begin_at : the folder that is proposed
+    folder : where to; None where there is nothing to export
 
     Signals
     -------
-    wanted : Path, the folder to write to
+    folder_changed : another folder is shown
     """
 
-    wanted = Signal(object)
+    folder_changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        self.begin_at: Path | None = None
+        self.folder: Path | None = None
         self.format = QComboBox()
         for key, one in FORMATS.items():
             if one.writer is not None:
@@ -45,21 +45,25 @@ class ExportPanel(QWidget):
         self.videos.setToolTip("The open video, or every video of the project")
         self.pseudonyms = QCheckBox("Pseudonyms")
         self.pseudonyms.setToolTip("person_01 and so on go out instead of names")
-        self.start = button("Export …", "Choose a folder and write the files into it", self.ask)
+        self.where = ElidedLabel()
+        self.change = button("Into …", "Choose another folder", self._choose_folder)
+        self.start = button("Export", "Write the files into this folder (Ctrl+Shift+E)")
         self.result = note()
         self.open_folder = button("Open folder", "Look at what was written", self._open)
-        self._folder: Path | None = None
+        where = row(self.change, self.where)
+        where.setStretch(1, 1)
         column(
             self,
             row(QLabel("Format"), self.format),
             self.about,
             row(self.frames, self.videos),
-            row(self.pseudonyms, None, self.start),
+            where,
+            row(self.pseudonyms, None, self.open_folder, self.start),
             self.result,
-            row(self.open_folder, None),
         )
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self.tell("", None)
+        self.show_folder(None)
+        self.tell("")
         self._show_format()
 
     @property
@@ -76,27 +80,40 @@ class ExportPanel(QWidget):
         """Whether all videos go out."""
         return self.videos.currentIndex() == 1
 
-    def show_last(self, last: LastExport) -> None:
-        """Choose what was chosen last time."""
-        self.format.setCurrentIndex(max(self.format.findData(last.choice.format), 0))
-        self.frames.setCurrentIndex(int(last.choice.only_accepted))
-        self.videos.setCurrentIndex(int(last.whole_project))
-        self.pseudonyms.setChecked(last.choice.pseudonyms)
+    def show_next(self, following: LastExport) -> None:
+        """Choose what an export does next."""
+        self.format.setCurrentIndex(max(self.format.findData(following.choice.format), 0))
+        self.frames.setCurrentIndex(int(following.choice.only_accepted))
+        self.videos.setCurrentIndex(int(following.whole_project))
+        self.pseudonyms.setChecked(following.choice.pseudonyms)
+        self.show_folder(following.folder)
 
-    def ask(self) -> None:
-        """Have the folder chosen."""
-        begin = "" if self.begin_at is None else str(self.begin_at)
-        folder = QFileDialog.getExistingDirectory(self, "Folder for the annotation", begin)
-        if folder:
-            self.wanted.emit(Path(folder))
+    def show_folder(self, folder: Path | None) -> None:
+        """Show where to."""
+        self.folder = folder
+        self.where.setText("" if folder is None else folder.name)
+        self.where.setToolTip("" if folder is None else str(folder))
+        self.change.setEnabled(folder is not None)
+        self.show_written()
+        self.folder_changed.emit()
 
-    def tell(self, text: str, folder: Path | None) -> None:
-        """Say how it went, and where the files are."""
-        self._folder = folder
+    def show_written(self) -> None:
+        """Whether there is a folder to look into."""
+        self.open_folder.setEnabled(self.folder is not None and self.folder.is_dir())
+
+    def tell(self, text: str) -> None:
+        """Say how it went."""
         self.result.setText(breakable(text))
         self.result.setToolTip(text)
         self.result.setVisible(bool(text))
-        self.open_folder.setVisible(folder is not None)
+
+    def _choose_folder(self) -> None:
+        """Have the folder chosen, from the nearest one that is there."""
+        assert self.folder is not None
+        begin = next((one for one in (self.folder, *self.folder.parents) if one.is_dir()), "")
+        folder = QFileDialog.getExistingDirectory(self, "Folder for the annotation", str(begin))
+        if folder:
+            self.show_folder(Path(folder))
 
     def _show_format(self) -> None:
         one = FORMATS[self.format.currentData()]
@@ -108,5 +125,4 @@ class ExportPanel(QWidget):
         self.format.setToolTip(tip)
 
     def _open(self) -> None:
-        if self._folder is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._folder)))
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.folder)))

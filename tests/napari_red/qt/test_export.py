@@ -1,10 +1,11 @@
-"""Exporting from the window: what it proposes, what it remembers, and the key."""
+"""Exporting from the window: where to, what it remembers, and the key."""
 
 import json
 
 import pytest
 from hands import Hands
 from napari.utils.notifications import notification_manager
+from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog
 
 from napari_red.core.export import ExportChoice
@@ -55,40 +56,73 @@ def choose(panel, key):
     panel.format.setCurrentIndex(panel.format.findData(key))
 
 
-def test_the_key_asks_once_and_then_exports_where_it_did(
+def test_the_key_exports_without_a_question(
     qtbot, annotated, asked, video_path, tmp_path, monkeypatch
 ):
-    elsewhere, out = tmp_path / "elsewhere", tmp_path / "out"
-    for folder in (elsewhere, out):
-        folder.mkdir()
-    monkeypatch.chdir(elsewhere)
-    asked.answer = out
-    assert not annotated.sections.section("Export").is_open
-    choose(annotated.export, "coco")
-    annotated.export.pseudonyms.setChecked(True)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    out = video_path.parent / "clip_export"
+    panel = annotated.export
+    section = annotated.sections.section("Export")
+    assert not section.is_open
+    assert section.summary.text() == "clip_export"
+    assert panel.where.whole() == "clip_export"
+    assert panel.where.toolTip() == str(out)
+    assert not panel.open_folder.isEnabled()
     press(annotated)
     finish(qtbot, annotated)
-    assert asked == [str(video_path.parent)]
-    assert (out / "coco.json").is_file()
-    assert "out" in annotated.state.job.message.text()
+    assert asked == []
+    assert len(list((out / "clip" / "annot").glob("*.pts"))) == 24
+    assert (out / "clip" / "faces.csv").is_file()
+    assert "clip_export" in annotated.state.job.message.text()
+    assert panel.open_folder.isEnabled()
 
-    (out / "coco.json").unlink()
+    choose(panel, "csv")
+    panel.pseudonyms.setChecked(True)
     press(annotated)
     finish(qtbot, annotated)
-    assert len(asked) == 1
-    assert json.loads((out / "coco.json").read_text("utf-8"))["annotations"]
-
-    choose(annotated.export, "csv")
-    press(annotated)
-    finish(qtbot, annotated)
-    assert len(asked) == 1
     assert (out / "landmarks.csv").is_file()
     project = annotated.workbench.shown_project
     assert last_export(project) == LastExport(out, ExportChoice("csv", pseudonyms=True))
 
 
-def test_the_key_stores_what_was_dragged_before_it_exports(qtbot, annotated, asked, tmp_path):
-    asked.answer = tmp_path
+def test_another_folder_is_chosen_and_then_exported_to(
+    qtbot, annotated, asked, video_path, tmp_path
+):
+    asked.answer = tmp_path / "out"
+    panel = annotated.export
+    choose(panel, "coco")
+    panel.change.click()
+    assert asked == [str(video_path.parent)]  # the nearest that is there
+    assert panel.where.whole() == "out"
+    panel.start.click()
+    finish(qtbot, annotated)
+    (tmp_path / "out" / "coco.json").unlink()
+    press(annotated)
+    finish(qtbot, annotated)
+    assert json.loads((tmp_path / "out" / "coco.json").read_text("utf-8"))["annotations"]
+    width = annotated.minimumSizeHint().width()
+    panel.show_folder(tmp_path / "participant_07_session_2_of_spring_export")
+    summary = annotated.sections.section("Export").summary
+    assert summary.text() == "participant_0…spring_export"
+    assert annotated.minimumSizeHint().width() == width
+    panel.show_folder(tmp_path / "out")
+    asked.answer = ""  # nothing was chosen
+    panel.change.click()
+    assert asked[1:] == [str(tmp_path / "out")]
+    assert panel.folder == tmp_path / "out"
+
+
+def test_the_folder_of_the_export_is_opened(qtbot, annotated, monkeypatch, video_path):
+    opened = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
+    annotated.export.start.click()
+    finish(qtbot, annotated)
+    annotated.export.open_folder.click()
+    assert opened == [str(video_path.parent / "clip_export")]
+
+
+def test_the_key_stores_what_was_dragged_before_it_exports(qtbot, annotated):
     view = annotated.workbench.view
     view.points._data[8] += (6, 0)
     choose(annotated.export, "coco")
@@ -97,27 +131,17 @@ def test_the_key_stores_what_was_dragged_before_it_exports(qtbot, annotated, ask
     assert view.session.corrected_frames() == [(view.frame, 0)]
 
 
-def test_where_the_folder_of_last_time_is_gone_it_is_asked_for(
-    qtbot, annotated, asked, video_path, tmp_path
-):
-    project = annotated.workbench.shown_project
-    remember_export(project, LastExport(tmp_path / "gone", ExportChoice("coco")))
-    press(annotated)
-    assert asked == [str(video_path.parent)]
-    assert not annotated.workbench.busy
-    assert not (tmp_path / "gone").exists()
-
-
 def test_an_export_that_fails_is_not_remembered(qtbot, annotated, asked, tmp_path):
     asked.answer = tmp_path / "file"
     asked.answer.write_text("no folder", "utf-8")
+    annotated.export.change.click()
     press(annotated)
     finish(qtbot, annotated)
     assert last_export(annotated.workbench.shown_project) is None
 
 
 def test_the_panel_shows_what_was_chosen_when_the_project_opens(
-    qtbot, annotated, open_viewer, open_dock, make_aligner, asked, video_path, tmp_path
+    annotated, open_viewer, open_dock, make_aligner, video_path, tmp_path
 ):
     out = tmp_path / "out"
     out.mkdir()
@@ -134,8 +158,7 @@ def test_the_panel_shows_what_was_chosen_when_the_project_opens(
     choose(dock.export, "csv")
     dock.workbench.videos_changed.emit()
     assert dock.export.format.currentData() == "csv"  # the same project: a person chose it
-    dock.export.start.click()
-    assert asked == [str(out)]
+    assert dock.export.folder == out
 
 
 def test_without_landmarks_the_key_says_what_to_do(
@@ -146,4 +169,5 @@ def test_without_landmarks_the_key_says_what_to_do(
     dock = open_dock(viewer, make_aligner())
     press(dock)
     assert not asked
+    assert not dock.export.change.isEnabled()
     assert "pre-annotate" in notification_manager.records[-1].message

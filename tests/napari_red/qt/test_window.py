@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog
 
 from napari_red._qt.video_layer import VideoLayer
 from napari_red.core.frames import VideoStack
@@ -51,10 +50,9 @@ def test_from_the_video_to_corrected_files(
     dock = open_dock(viewer, make_aligner(offset=9.0))
     dock.videos.start.click()
     finish(qtbot, dock)
-    out = tmp_path / "out"
-    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(out))
     dock.export.start.click()
     finish(qtbot, dock)
+    out = video_path.parent / "clip_export"
     landmarks = read_pts(out / "clip" / "annot" / "000006.pts")
     np.testing.assert_allclose(landmarks[8], moved, atol=2e-3)
     np.testing.assert_allclose(landmarks[9], made_truth(5)[9], atol=2e-3)
