@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from two_faces import L, predict, session, shape
 
-from napari_red.core import edits, track_edits
+from napari_red.core import cells, edits, track_edits
 from napari_red.core.blank_video import BlankVideo
 from napari_red.core.edits import EditError
+from napari_red.core.features import features_from, features_of
+from napari_red.core.jobs import StopWork
 from napari_red.core.project import Project
 from napari_red.core.records import Prediction
 from napari_red.core.session import Session
@@ -44,7 +46,6 @@ def test_the_same_name_is_the_same_person(session):
     track_edits.name_identity(session, 1, "  Ann ")
     assert names(session) == ["Ann", "Ann"]
     assert len(session.project.identities()) == 1
-    assert track_edits.faces_of(session, ["Ann"]) == [0, 1]
 
 
 @pytest.mark.parametrize("blank", [None, "", "  "])
@@ -69,6 +70,20 @@ def test_renaming_reaches_every_face_and_goes_back(session):
     assert names(session) == ["Anna", "Anna"]
     session.undo()
     assert names(session) == ["Ann", "Ann"]
+
+
+def test_renaming_without_a_video_reaches_every_video_and_is_undone_in_the_first(two):
+    a, b = two
+    track_edits.name_identity(a, 0, "Ann")
+    track_edits.name_identity(b, 1, "Ann")
+    project = a.project
+    track_edits.rename_in_project(project, "Ann", "Anna")
+    assert {track.identity.name for track in project.tracks() if track.identity} == {"Anna"}
+    with Session(BlankVideo(a.video.path, 200), project=project) as again:
+        again.undo()
+        assert again.tracks[0].identity.name == "Ann"
+    with pytest.raises(EditError, match="nobody in this project"):
+        track_edits.rename_in_project(project, "Anna", "Zoe")
 
 
 def test_renaming_to_somebody_else_or_nobody_is_refused(session):
@@ -259,6 +274,42 @@ def test_swapping_exchanges_from_the_frame_on_and_twice_is_nothing(session):
     track_edits.swap_tracks(session, 0, 1, 150)
     assert landmarks(session, 150) == [150, 250]
     assert landmarks(session, 200) == [200, 1]
+
+
+@pytest.mark.parametrize("frame", [0, 100, 128, 150, 300])
+def test_what_is_kept_beside_predictions_follows_a_face_that_is_swapped_or_split(session, frame):
+    run = session.start_run("made", "cpu")
+    sure = np.ones(L, np.float32)
+    far = [(1, Prediction(f, shape(3000 - 9 * f), sure)) for f in range(300)]
+    session.store(run, [*far, *((0, Prediction(f, shape(f), sure)) for f in range(420))])
+    track_edits.swap_tracks(session, 0, 1, frame)
+    track_edits.split_track(session, 0, frame + 70)
+    project, _ = session.opened()
+    for track in session.tracks:
+        for number in project.chunk_numbers(track.id):
+            address = ("prediction", track.id, number)
+            value = project.database.look(lambda db, address=address: cells.read(db, address))
+            before, chunk = (project.chunk(track.id, n) for n in (number - 1, number))
+            features, _ = cells.unpack_prediction(value)
+            np.testing.assert_array_equal(
+                features_from(features).to_array(),
+                features_from(features_of(chunk, before)).to_array(),
+            )
+
+
+def test_long_edits_say_how_far_they_are_and_change_nothing_when_they_are_stopped(session):
+    for edit in (
+        lambda *watch: track_edits.swap_tracks(session, 0, 1, 0, *watch),
+        lambda *watch: track_edits.merge_tracks(session, 0, 1, *watch),
+        lambda *watch: track_edits.split_track(session, 0, 5, *watch),
+    ):
+        said = []
+        with pytest.raises(StopWork):
+            edit(said.append, lambda said=said: len(said) > 1)
+        assert [one.done for one in said] == [0, 1]
+        assert said[0].total == 3
+        assert session.can_undo()[0] == 0
+        assert landmarks(session, 150) == [150, 250]
 
 
 def test_an_edit_and_a_model_at_work_do_not_lose_each_others_frames(session):
