@@ -13,7 +13,7 @@ from napari_red.commands.bar import progress_bar
 from napari_red.commands.doctor import doctor
 from napari_red.commands.files import export, formats, import_
 from napari_red.commands.project import add, annotate, info, new
-from napari_red.commands.sharing import compare, erase, merge
+from napari_red.commands.sharing import compare, erase, merge, rename
 from napari_red.commands.training import finetune, models
 from napari_red.core import doctor as checks
 from napari_red.core.demo import DemoResult, run_demo
@@ -77,6 +77,7 @@ app.command()(annotate)
 app.command()(info)
 app.command()(compare)
 app.command()(merge)
+app.command()(rename)
 app.command()(erase)
 app.command()(export)
 app.command("import")(import_)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QInputDialog
 
 from napari_red._qt import tasks
 from napari_red._qt.erase_person import erase
@@ -45,12 +47,12 @@ class FacesControl(QObject):
         panel.named.connect(self._name)
         panel.delete.connect(lambda: self._edit(track_edits.delete_track))
         panel.split.connect(self._split)
-        panel.merge.connect(
-            lambda other: self._edit(lambda s, face: track_edits.merge_tracks(s, face, other))
-        )
+        panel.merge.connect(self._merge)
         panel.swap.connect(self._swap)
         panel.show_hidden.connect(work.view.show_hidden)
+        panel.rename.connect(self._rename)
         panel.erase.connect(self._erase)
+        work.jobs.edit.changed.connect(self._on_job)
         work.view.actions.split_wanted.connect(lambda _: self._split())
         work.view.actions.swap_wanted.connect(lambda _: self._swap_with_whom())
         for signal in (work.tracks_changed, work.face_changed, work.edited, work.videos_changed):
@@ -115,13 +117,30 @@ class FacesControl(QObject):
 
     def _split(self) -> None:
         frame = self.work.view.frame
-        new = self._edit(lambda session, face: track_edits.split_track(session, face, frame))
-        if isinstance(new, int):
-            self.work.choose_face(new)
+
+        def chosen(face: int) -> str:
+            self.work.choose_face(face)
+            return f"From frame {frame + 1} on it is face {face + 1}."
+
+        self._start(
+            lambda session, face, *watch: track_edits.split_track(session, face, frame, *watch),
+            chosen,
+        )
+
+    def _merge(self, other: int) -> None:
+        self._start(
+            lambda session, face, *watch: track_edits.merge_tracks(session, face, other, *watch),
+            lambda _: "Merged.",
+        )
 
     def _swap(self, other: int) -> None:
         frame = self.work.view.frame
-        self._edit(lambda session, face: track_edits.swap_tracks(session, face, other, frame))
+        self._start(
+            lambda session, face, *watch: track_edits.swap_tracks(
+                session, face, other, frame, *watch
+            ),
+            lambda _: f"Swapped from frame {frame + 1} on.",
+        )
 
     def _erase(self) -> None:
         """Remove a person everywhere, after asking twice: whom, and whether really."""
@@ -139,18 +158,37 @@ class FacesControl(QObject):
         else:
             self.panel.more.showMenu()
 
-    def _edit(self, act: Callable[[Session, int], object]) -> object:
+    def _start(self, act: Callable[..., Any], finish: Callable[[Any], str]) -> None:
+        """Do it to the chosen face beside the window: it takes long in a very long video."""
+        work, session, face = self.work, self.work.session, self.work.face
+        if session is None or face is None:
+            return
+        if why := work.view.why_frozen():
+            self.failed.emit(why)
+            return
+        work.view.commit()
+        work.jobs.edit.start(
+            lambda report, should_stop: act(session, face, report, should_stop),
+            finish,
+            message="changing the faces …",
+        )
+        work.view.hold("The faces of this video are being changed; it can be edited after that.")
+
+    def _on_job(self) -> None:
+        if not self.work.jobs.edit.busy:
+            self.work.view.hold("")
+
+    def _edit(self, act: Callable[[Session, int], object]) -> None:
         """Do it to the chosen face; what a person is dragging is stored first."""
         session, face = self.work.session, self.work.face
         if session is None or face is None:
-            return None
+            return
         self.work.view.commit()
         try:
-            return act(session, face)
+            act(session, face)
         except RedError as error:
             show_error(str(error))
             self.failed.emit(str(error))
-            return None
 
 
 def first_frame(session: Session, face: int) -> int | None:

@@ -1,4 +1,4 @@
-"""``napari-red compare``, ``merge`` and ``erase``: several annotators, and who is in a project."""
+"""``napari-red compare``, ``merge``, ``rename``, ``erase``: several annotators, and who is who."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ from napari_red.core.compare import compare as compare_projects
 from napari_red.core.erase import EraseError, erase_person
 from napari_red.core.merge import merge as merge_projects
 from napari_red.core.project import Project
+from napari_red.core.track_edits import rename_in_project
 from trainer.console import told
 
 console = Console()
+
+NameArgument = Annotated[str, typer.Argument(help="The person's name.")]
 
 
 def compare(
@@ -48,9 +51,20 @@ def merge(
     _print(f"{out}: {merged.videos} videos, {merged.people} people")
 
 
+def rename(
+    project: ProjectArgument,
+    name: NameArgument,
+    new: Annotated[str, typer.Argument(help="The name from now on.")],
+) -> None:
+    """Call a person otherwise in every video of a project."""
+    with told(), Project(existing(project)) as opened:
+        rename_in_project(opened, name, new)
+    _print(f"{name} is called {new.strip()} from now on")
+
+
 def erase(
     project: ProjectArgument,
-    name: Annotated[str, typer.Argument(help="The person's name.")],
+    name: NameArgument,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
 ) -> None:
     """Erase a person from a project: faces, labels, name and history. It can't be undone."""

@@ -137,6 +137,14 @@ def test_projects_of_different_videos_become_one(two, folder):
     assert "people worked on this video" in call("merge", folder / "x.red", *two, code=2)
 
 
+def test_a_person_is_called_otherwise(two):
+    path = two[0]
+    assert "nobody in this project is called so" in call("rename", path, "Bob", "Rob", code=2)
+    assert "Anna is called Anneliese" in call("rename", path, "Anna", " Anneliese ")
+    with Project(path, "read") as opened:
+        assert [one.name for one in opened.identities()] == ["Anneliese"]
+
+
 def test_a_person_is_erased_when_that_is_confirmed(two):
     path = two[0]
     assert "it has: Anna" in call("erase", path, "Bob", "-y", code=2)

@@ -47,6 +47,7 @@ class FacesPanel(QWidget):
     delete, split : about the chosen face
     merge, swap : int, the other face
     show_hidden : every landmark of the frame is visible
+    rename : call the chosen face's person otherwise, everywhere
     erase : remove a person everywhere
     """
 
@@ -58,6 +59,7 @@ class FacesPanel(QWidget):
     merge = Signal(int)
     swap = Signal(int)
     show_hidden = Signal()
+    rename = Signal()
     erase = Signal()
 
     def __init__(self) -> None:
@@ -94,12 +96,13 @@ class FacesPanel(QWidget):
         self.who = button(
             "Who?", "Compare this face with the people of the project who have a name"
         )
-        self.more = button("Mend", "Delete, split, merge or swap faces")
+        self.more = button("Mend", "Delete, split, merge or swap faces; rename or erase a person")
         self.menu = QMenu(self.more)
         self.menu.setToolTipsVisible(True)
         self.menu.aboutToShow.connect(self._fill_menu)
         self.more.setMenu(self.menu)
         self._others: list[FaceRow] = []
+        self._current: FaceRow | None = None
         column(
             self,
             row(QLabel("Find"), self.count, self.detect, self.draw, self.clear, None),
@@ -123,6 +126,7 @@ class FacesPanel(QWidget):
     def show_faces(self, faces: list[FaceRow], current: int | None) -> None:
         """List the faces; ``current`` is the one the buttons are about."""
         self._others = [one for one in faces if one.face != current]
+        self._current = next((one for one in faces if one.face == current), None)
         self.list.clear()
         for one in faces:
             item = QTreeWidgetItem([f"{one.face + 1}", one.person or "–"])
@@ -189,6 +193,12 @@ class FacesPanel(QWidget):
         hidden = self.menu.addAction("Show its frame's hidden landmarks", self.show_hidden.emit)
         hidden.setToolTip("Landmarks that were deleted are only hidden (Shift+H)")
         self.menu.addSeparator()
+        person = self._current.person if self._current else ""
+        rename = self.menu.addAction(
+            f"Rename {person or 'a person'} everywhere …", self.rename.emit
+        )
+        rename.setToolTip("Another name for this face's person, in every video of the project")
+        rename.setEnabled(bool(person))
         self.menu.addAction("Erase a person everywhere …", self.erase.emit)
 
 

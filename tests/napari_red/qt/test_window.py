@@ -18,7 +18,7 @@ def finish(qtbot, dock):
 
 
 def test_from_the_video_to_corrected_files(
-    qtbot, open_viewer, open_dock, drag, make_aligner, made_truth, video_path, tmp_path, monkeypatch
+    qtbot, open_viewer, open_dock, drag, make_aligner, made_truth, video_path
 ):
     viewer = open_viewer()
     viewer.open(str(video_path), plugin="napari-red")
