@@ -12,10 +12,10 @@ from trainer.alignment import SequentialAligner
 from trainer.cli import app
 from trainer.data.video_sets import AnnotatedVideo
 from trainer.errors import RedError
-from trainer.experiments import aligned_heads
+from trainer.experiments import aligned_heads, ranked
 from trainer.experiments import ranking as module
 from trainer.experiments.aligned_heads import LOST, AlignedClip, aligned_clips
-from trainer.experiments.ranking import Frames, found, measure
+from trainer.experiments.ranked import BESIDE, Frames, found, measure, stood_for
 from trainer.face_3d import FACE_3D
 
 
@@ -61,6 +61,25 @@ def test_the_share_found_is_of_the_worst_tenth_among_the_first_tenth():
     assert found(errors, 99 - everything, everything, 0.05) == 50
 
 
+def test_a_proposal_stands_for_frames_near_it_in_its_clip():
+    frames = Frames.of(made_clips(people=2, clips=1, n=50))
+    frames.errors[:] = 1
+    frames.errors[44:54] = 20  # the worst tenth: the end of a clip, the start of the next
+    places = np.full(100, np.inf)
+    places[[49, 20]] = 0, 1
+    everything = np.arange(100)
+    assert found(frames.errors, places, everything) == 10
+    assert stood_for(frames, places, everything) == 10 * (BESIDE + 1)
+    assert stood_for(frames, places, everything, 0.01) == 10 * (BESIDE + 1)
+    twice = np.concatenate([everything[50:], everything[50:]])  # its first frames aren't near
+    places[50:] = np.inf
+    assert stood_for(frames, places, twice) == 0
+    places[99] = 0  # beside the first frames of the same clip drawn again
+    frames.errors[:] = 1
+    frames.errors[50:55] = 20
+    assert stood_for(frames, places, twice) == 0
+
+
 def test_the_queue_finds_more_than_chance_and_the_pure_ranking_more_than_the_queue():
     rows, curves = measure(Frames.of(made_clips()))
     assert rows["truth"]["found"] == 100
@@ -70,6 +89,8 @@ def test_the_queue_finds_more_than_chance_and_the_pure_ranking_more_than_the_que
     assert rows["queue"]["proposed"] < 60
     low, high = rows["ranking"]["interval"]
     assert low <= rows["ranking"]["found"] <= high
+    assert rows["queue"]["stood_for"] > rows["confidence"]["stood_for"]
+    assert rows["confidence"]["stood_for_gain_interval"] == [0, 0]
     assert rows["queue"]["against"] == "confidence, near-duplicates left out"
     assert curves["ranking"][0] == 0
     assert curves["ranking"][-1] == 100
@@ -83,7 +104,7 @@ def test_the_command_writes_table_plot_and_figures(tmp_path, monkeypatch):
         return made_clips()
 
     monkeypatch.setattr(module, "aligned_clips", aligned)
-    monkeypatch.setattr(module, "ROUNDS", 20)
+    monkeypatch.setattr(ranked, "ROUNDS", 20)
     monkeypatch.setattr(module, "load_model", lambda name, n_landmarks: fake_loaded())
     arguments = ["experiments", "ranking", "--heads", str(tmp_path), "--work", str(tmp_path)]
     told = CliRunner().invoke(app, [*arguments, "--docs", str(tmp_path)], catch_exceptions=False)
