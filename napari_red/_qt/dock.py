@@ -132,9 +132,10 @@ class FaceLandmarksDock(QWidget):
     def _join(self) -> None:
         work, job = self.workbench, self.state.job
         self.videos.start.clicked.connect(self._prealign)
-        job.cancel.clicked.connect(work.runner.cancel)
-        work.runner.progressed.connect(job.show_progress)
-        for runner in (work.runner, work.batch):
+        for runner in (work.runner, work.jobs.edit):
+            job.cancel.clicked.connect(runner.cancel)
+            runner.progressed.connect(job.show_progress)
+        for runner in work.jobs.all:
             runner.told.connect(job.tell)
             runner.failed.connect(job.warn)
         self.state.help.clicked.connect(lambda: work.view.show_help())
@@ -186,8 +187,9 @@ class FaceLandmarksDock(QWidget):
         path = str(project.path if project else session.project_path if session else "")
         read_only = project.read_only if project is not None else ""
         self.state.project.show_project(path, read_only, made=project is not None)
-        self.state.frame.setText(frame_words(work.video, work.view.current))
-        self.state.job.show_busy(work.busy)
+        words = frame_words(work.video, work.view.current)
+        self.state.frame.setText(work.view.held or words)
+        self.state.job.show_busy(work.busy or work.jobs.edit.busy)
         self._enable(has_video=session is not None, can_write=not read_only)
 
     def _enable(self, *, has_video: bool, can_write: bool) -> None:

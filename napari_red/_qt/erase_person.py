@@ -23,7 +23,7 @@ def erase(parent: QWidget, work: Workbench) -> str:
     people = [] if project is None else [one.name for one in project.identities()]
     if project is None or not people:
         return "Nobody has a name in this project, so there is nobody to erase."
-    if work.busy or work.batch.busy:
+    if any(job.busy for job in work.jobs.all):
         return "A job is running in this project; cancel it or let it end, then erase."
     current = _current(work)
     name, chosen = QInputDialog.getItem(

@@ -49,7 +49,7 @@ class FacesControl(QObject):
         panel.split.connect(self._split)
         panel.merge.connect(self._merge)
         panel.swap.connect(self._swap)
-        panel.show_hidden.connect(work.view.show_hidden)
+        panel.show_hidden.connect(work.view.actions.show_all)
         panel.rename.connect(self._rename)
         panel.erase.connect(self._erase)
         work.jobs.edit.changed.connect(self._on_job)
@@ -141,6 +141,18 @@ class FacesControl(QObject):
             ),
             lambda _: f"Swapped from frame {frame + 1} on.",
         )
+
+    def _rename(self) -> None:
+        """Ask for another name of the chosen face's person, and give it everywhere."""
+        session, face = self.work.session, self.work.face
+        record = None if session is None or face is None else session.tracks[face].identity
+        if record is None:
+            return
+        name = record.name
+        question = f"What is {name} called, in every video?"
+        new, said = QInputDialog.getText(self.panel, "Rename a person", question, text=name)
+        if said and new.strip() != name:
+            self._edit(lambda session, _: track_edits.rename_identity(session, name, new))
 
     def _erase(self) -> None:
         """Remove a person everywhere, after asking twice: whom, and whether really."""

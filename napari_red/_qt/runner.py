@@ -114,8 +114,8 @@ class JobRunner(QObject):
 
 
 class Jobs(QObject):
-    """The two jobs of a window: one on the open video or on files, and one that goes through
-    many videos beside it.
+    """The jobs of a window: one on the open video or on files, one that goes through many
+    videos beside it, and one edit of whole tracks, which may be made meanwhile.
 
     Signals
     -------
@@ -126,26 +126,27 @@ class Jobs(QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner, self.batch = JobRunner(), JobRunner()
-        for one in (self.runner, self.batch):
+        self.runner, self.batch, self.edit = JobRunner(), JobRunner(), JobRunner()
+        self.all = (self.runner, self.batch, self.edit)
+        for one in self.all:
             one.changed.connect(self.changed)
 
     def hold_video(self) -> bool:
         """Whether the open video must stay open; says so."""
-        held = self.runner.busy and self.runner.holds_video
+        held = any(one.busy and one.holds_video for one in (self.runner, self.edit))
         if held:
             show_info("The running job belongs to the open video; cancel it or let it end.")
         return held
 
     def hold_project(self) -> bool:
         """Whether the project must stay open; says so."""
-        held = self.runner.busy or self.batch.busy
+        held = any(one.busy for one in self.all)
         if held:
             show_info("A job is running in this project; cancel it or let it end.")
         return held
 
     def end(self) -> None:
         """Stop both and wait; nobody is told how they ended."""
-        for one in (self.runner, self.batch):
+        for one in self.all:
             one.blockSignals(True)
             one.end()

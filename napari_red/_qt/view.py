@@ -41,6 +41,7 @@ class LandmarkView(QObject):
     face : int
         The chosen face, which edits of a whole face are about.
     tool : "point", "group" or "face"
+    held : why no landmarks are shown for now, empty if they are
 
     Signals
     -------
@@ -72,6 +73,7 @@ class LandmarkView(QObject):
         self._filling = False
         self._label_colour = "white"
         self._help: HelpWindow | None = None
+        self.held = ""
         self._changed.connect(self._on_changed)
         self.options.look_changed.connect(self._on_look)
         self.options.picture_changed.connect(self._show_picture)
@@ -108,6 +110,7 @@ class LandmarkView(QObject):
         self.session.listeners.remove(self._changed.emit)
         self.video.events.set_data.disconnect(self._on_canvas)
         self.video = self.session = None
+        self.held = ""
         self._view = NOTHING
         self._reference = None
         self.choose_face(0)
@@ -186,6 +189,8 @@ class LandmarkView(QObject):
 
     def why_frozen(self) -> str:
         """Why the shown frame can't be changed now; empty if it can."""
+        if self.held:
+            return self.held
         if self.video is not None and self.video.late:
             wanted = self.video.screen.wanted + 1
             return f"Frame {wanted} is still being decoded; it can be changed when it is there."
@@ -213,10 +218,6 @@ class LandmarkView(QObject):
         except RedError as error:
             show_error(str(error))
             self._refill()
-
-    def show_hidden(self) -> None:
-        """Make every landmark of the shown frame visible again."""
-        self.actions.show_all()
 
     def undo(self) -> None:
         """Take the last edit back; turn to its frame unless the shown one is among them."""
@@ -251,6 +252,14 @@ class LandmarkView(QObject):
         return found
 
     # -- showing -------------------------------------------------------------------
+
+    def hold(self, why: str) -> None:
+        """Show no landmarks, and let nobody change any, until ``why`` is empty again."""
+        if why != self.held:
+            self.held = why
+            self._freeze()
+            self._refill()
+            self.shown.emit()
 
     def _fit(self) -> None:
         """Make the layers hold as many points as the session has landmarks."""
@@ -314,7 +323,8 @@ class LandmarkView(QObject):
     def _refill(self) -> None:
         if self.session is None or self.video is None:
             return
-        self._view = self.session.view(self.video.shown_frame)
+        read = self.session.blank if self.held else self.session.view
+        self._view = read(self.video.shown_frame)
         self._know_models()
         self._draw()
 

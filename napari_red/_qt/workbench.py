@@ -316,8 +316,9 @@ class Workbench(QObject):
         if event.value is self.layer.layer:
             self.layer.layer = None
         if event.value is self.video:
-            if self.runner.holds_video:
-                self.runner.end()
+            for one in (self.runner, self.jobs.edit):
+                if one.holds_video:
+                    one.end()
             self._leave()
             if self.videos:
                 self.open(self.videos[-1])

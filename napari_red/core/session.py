@@ -155,10 +155,14 @@ class Session:
     def view(self, frame: int) -> FrameView:
         """The landmarks of one frame, corrections before predictions."""
         with self._lock:
-            view = FrameView.empty(frame, self.n_faces, self.n_landmarks)
+            view = self.blank(frame)
             for face, track in enumerate(self._tracks):
                 track.fill(view, face)
             return view
+
+    def blank(self, frame: int) -> FrameView:
+        """A view without landmarks; waits for nobody."""
+        return FrameView.empty(frame, self.n_faces, self.n_landmarks)
 
     def track(self, face: int) -> TrackData:
         """What is known of one face."""

@@ -66,8 +66,9 @@ def test_a_whole_session_and_all_of_it_is_there_again(sit_down, tmp_path, monkey
     control, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
     person.turns_to(12)
     person.presses(Qt.Key.Key_S, shift)
-    assert person.session.n_faces == 3
     person.waits(lambda: dock.faces.list.topLevelItemCount() == 3)
+    person.waits_for_the_job()
+    assert person.session.n_faces == 3
     person.looks("05-split")
     person.presses(Qt.Key.Key_Z, control)
     assert person.session.n_faces == 2

@@ -14,7 +14,6 @@ from napari_red.core.project import ProjectError
 from trainer.data.pts import PtsError, read_pts
 from trainer.data.video import VideoError
 
-
 NAMES = ["a.mp4", "a.MP4", "a.avi", "a.mov", "a.mpg", "a.mkv", "a.red", "A.RED"]
 
 

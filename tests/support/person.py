@@ -40,7 +40,7 @@ class Person:
         self.qtbot.waitUntil(until, timeout=60_000)
 
     def waits_for_the_job(self) -> None:
-        self.waits(lambda: not self.work.busy and not self.work.batch.busy)
+        self.waits(lambda: not any(job.busy for job in self.work.jobs.all))
 
     def looks(self, name: str) -> None:
         """Takes a picture, if somebody wants pictures."""

@@ -191,7 +191,7 @@ def test_delete_hides_and_undo_shows_again(opened):
     assert viewer.dims.current_step[0] == 5
     assert not view.current.hidden.any()
     view.redo()
-    view.show_hidden()
+    view.actions.show_all()
     assert not view.current.hidden.any()
 
 
