@@ -21,7 +21,7 @@ from napari_red.core.models import DEFAULT_MODEL
 from napari_red.core.prealign import Settings
 from napari_red.core.sample import sample_path
 from trainer.align_command import align
-from trainer.console import ToldGroup, told
+from trainer.console import DeviceOption, ToldGroup, told
 from trainer.data.video import open_video
 
 app = typer.Typer(
@@ -35,7 +35,6 @@ app = typer.Typer(
 console = Console()
 
 ModelOption = Annotated[str, typer.Option(help="Name of a model that ships, or a model file.")]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
 
 @app.command()

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from trainer import console
-from trainer.console import parse_box, told
+from trainer.console import DeviceOption, parse_box, told
 
 if TYPE_CHECKING:
     from trainer.align_files import Event, Summary
@@ -25,7 +25,7 @@ def align(
     paths: Annotated[list[Path], typer.Argument(help="Videos, and folders with videos in them.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the annotation.")],
     model: Annotated[str, typer.Option(help="A model's name or .safetensors file.")] = "red-lite",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: DeviceOption = "auto",
     faces: Annotated[int, typer.Option(min=1, help="Faces to follow in each video.")] = 1,
     box: Annotated[
         str | None,

@@ -11,6 +11,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from trainer import console
+from trainer.console import DeviceOption
 from trainer.errors import RedError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def benchmark(
         list[Path] | None, typer.Argument(help="Videos; the sample that ships if none.")
     ] = None,
     model: Annotated[str, typer.Option(help="A model's name or .safetensors file.")] = "red-lite",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: DeviceOption = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
     frames: Annotated[
         int | None, typer.Option(min=2, help="At most so many of each video.")

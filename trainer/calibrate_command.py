@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from trainer import console
+from trainer.console import DeviceOption
 from trainer.data.stills import find_stills, read_names
 from trainer.errors import RedError
 
@@ -41,7 +42,7 @@ def calibrate(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the figures to this file.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: DeviceOption = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
 ) -> None:
     """Calibrate confidence on half of the people; measure it on the others."""

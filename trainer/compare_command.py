@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from trainer import console
+from trainer.console import DeviceOption
 from trainer.errors import RedError
 from trainer.finetune_command import ProgressStyle
 
@@ -31,7 +32,7 @@ def compare_models(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the figures to this file.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: DeviceOption = "auto",
     threads: Annotated[
         int | None, typer.Option(help="CPU threads; all cores but one if left out.", min=1)
     ] = None,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,6 +14,8 @@ from typer.core import TyperGroup
 
 from trainer.errors import RedError
 from trainer.geometry import FaceBox
+
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
 out = Console()
 errors = Console(stderr=True)

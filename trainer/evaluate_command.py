@@ -12,6 +12,7 @@ from rich.table import Table
 
 from trainer import console
 from trainer.checkpoint import LoadedModel
+from trainer.console import DeviceOption
 from trainer.data.faces import read_picture
 from trainer.data.pts import read_pts
 from trainer.data.stills import Still, find_stills, read_names
@@ -41,7 +42,7 @@ def evaluate(
         Path | None, typer.Option(help="Write pictures of each spatial step into this folder.")
     ] = None,
     pictures: Annotated[int, typer.Option(help="How many pictures --steps writes.")] = 24,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: DeviceOption = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
 ) -> None:
     """Measure a model: NME, failures, AUC, by spatial step and facial part."""

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from trainer import console
+from trainer.console import DeviceOption
 from trainer.errors import RedError
 from trainer.finetuning.control import Cancelled, be_quiet, heard
 
@@ -38,7 +39,7 @@ def finetune(
         float | None,
         typer.Option(help="The most it may take; by the number of frames if left out."),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: DeviceOption = "auto",
     threads: Annotated[
         int | None, typer.Option(help="CPU threads; all cores but one if left out.", min=1)
     ] = None,

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from trainer import console
 from trainer.config import RED_LITE, RedConfig, config_for
+from trainer.console import DeviceOption
 from trainer.data.clips import ClipSource, MixedClips, MovedStills
 from trainer.data.faces import FaceSet, load_faces
 from trainer.data.stills import Still, StillsError, find_stills, read_names, split_by_group
@@ -58,7 +59,7 @@ def train(
     init: Annotated[
         Path | None, typer.Option(help="VGG-16 weights or a model to start from.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: DeviceOption = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
 ) -> None:

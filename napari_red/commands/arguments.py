@@ -11,6 +11,9 @@ import typer
 from napari_red.core.project import Project, ProjectError
 
 ProjectArgument = Annotated[Path, typer.Argument(help="A project file, NAME.red.")]
+OnlyOption = Annotated[
+    list[str] | None, typer.Option(help="Name of a video; several times for several.")
+]
 
 
 def existing(project: Path) -> Path:

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from napari_red.commands.arguments import ProjectArgument, existing, video_ids
+from napari_red.commands.arguments import OnlyOption, ProjectArgument, existing, video_ids
 from napari_red.commands.bar import progress_bar
 from napari_red.core.database import Mode
 from napari_red.core.export import ExportChoice, export_project
@@ -39,9 +39,7 @@ def export(
     pictures: Annotated[
         bool, typer.Option("--pictures", help="Write the frames' pictures too, if it has them.")
     ] = False,
-    only: Annotated[
-        list[str] | None, typer.Option(help="Name of a video; several times for several.")
-    ] = None,
+    only: OnlyOption = None,
 ) -> None:
     """Write annotation files of a project; corrections win over predictions."""
     with told():

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from napari_red.commands.arguments import ProjectArgument, existing, video_ids
+from napari_red.commands.arguments import OnlyOption, ProjectArgument, existing, video_ids
 from napari_red.commands.bar import errors, progress_bar
 from napari_red.core import model_store
 from napari_red.core.add_videos import Added, add_videos
@@ -22,7 +22,7 @@ from napari_red.core.prealign import Settings
 from napari_red.core.project import SUFFIX, Project, ProjectError
 from napari_red.core.project_info import ProjectInfo, look_at
 from trainer.align_command import stoppable
-from trainer.console import told
+from trainer.console import DeviceOption, told
 
 console = Console()
 
@@ -75,9 +75,7 @@ def add(
 
 def annotate(
     project: ProjectArgument,
-    only: Annotated[
-        list[str] | None, typer.Option(help="Name of a video; several times for several.")
-    ] = None,
+    only: OnlyOption = None,
     again: Annotated[
         bool,
         typer.Option(
@@ -88,7 +86,7 @@ def annotate(
         str | None,
         typer.Option(help="A model that ships or a model file; the project's own if left out."),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: DeviceOption = "auto",
     faces: Annotated[int, typer.Option(min=1, help="Faces to follow in each video.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
 ) -> None:

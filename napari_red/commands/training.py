@@ -19,14 +19,14 @@ from napari_red.core.model_words import COLUMNS, cells_of
 from napari_red.core.models import DEFAULT_MODEL
 from napari_red.core.project import Project, ProjectError
 from napari_red.core.push import PushSummary, push
-from trainer.console import told
+from trainer.console import DeviceOption, told
 
 console = Console()
 
 
 def finetune(
     project: ProjectArgument,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: DeviceOption = "auto",
     minutes: Annotated[
         float | None,
         typer.Option(help="The most it may take; by the number of frames if left out."),
