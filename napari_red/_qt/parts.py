@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QComboBox,
@@ -80,6 +80,34 @@ def for_window(event: QKeyEvent) -> bool:
         Qt.Key.Key_Left,
         Qt.Key.Key_Right,
     )
+
+
+class SmallList:
+    """With a list or tree of Qt's: asks for little room and takes what there is, and leaves
+    the window's keys to the window.
+
+    Attributes
+    ----------
+    least, usual : width and height in pixels that are asked for
+    """
+
+    least: tuple[int, int]
+    usual: tuple[int, int]
+
+    def keyPressEvent(self, event) -> None:
+        """The window's keys are the window's here too."""
+        if for_window(event):
+            event.ignore()
+        else:
+            super().keyPressEvent(event)  # type: ignore[misc]
+
+    def minimumSizeHint(self) -> QSize:
+        """The least room."""
+        return QSize(*self.least)
+
+    def sizeHint(self) -> QSize:
+        """The room that is enough."""
+        return QSize(*self.usual)
 
 
 class ElidedLabel(QLabel):

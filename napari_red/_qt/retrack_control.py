@@ -8,9 +8,10 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
 from napari_red._qt.panels.review import ReviewPanel
-from napari_red._qt.tasks import known_model
+from napari_red._qt.tasks import known_model, run_aligner
 from napari_red._qt.workbench import Workbench
 from napari_red.core import retrack
+from napari_red.core.aligner_process import AlignerProcess
 from napari_red.core.jobs import ProgressCallback, ShouldStop
 from napari_red.core.retrack import Direction, Proposal
 from trainer.errors import RedError
@@ -56,27 +57,23 @@ class RetrackControl(QObject):
         self.drop()
         work.view.commit()
         frame, face = work.view.frame, work.face
-        aligner = work.make_aligner(model, device)
 
-        def run(report: ProgressCallback, should_stop: ShouldStop) -> Proposal:
-            try:
-                return retrack.propose(
-                    session,
-                    aligner,
-                    frame,
-                    face,
-                    direction,
-                    report,
-                    should_stop,
-                    model=model,
-                    device=device,
-                )
-            finally:
-                aligner.close()
+        def use(
+            aligner: AlignerProcess, report: ProgressCallback, should_stop: ShouldStop
+        ) -> Proposal:
+            return retrack.propose(
+                session,
+                aligner,
+                frame,
+                face,
+                direction,
+                report,
+                should_stop,
+                model=model,
+                device=device,
+            )
 
-        work.runner.start(
-            run, self._propose, message="following the face …", interrupt=aligner.stop
-        )
+        run_aligner(work, (model, device), use, self._propose, message="following the face …")
 
     def keep(self) -> None:
         """Take what was found: one edit, which one undo takes back."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from napari.utils.notifications import show_error
 
 from napari_red._qt.workbench import Workbench
 from napari_red.core.add_videos import Added, add_videos
+from napari_red.core.aligner_process import AlignerProcess
 from napari_red.core.batch import BatchSummary, VideoState
 from napari_red.core.export import ExportChoice, ExportSummary, export_project
 from napari_red.core.export_memory import LastExport, remember_export
@@ -21,6 +22,8 @@ from napari_red.core.session_pool import PooledBatch
 from trainer.detection import default_detector
 from trainer.errors import RedError
 
+R = TypeVar("R")
+
 
 def known_model(work: Workbench, model: str) -> bool:
     """Whether a chosen model is there; says so if it isn't."""
@@ -30,6 +33,34 @@ def known_model(work: Workbench, model: str) -> bool:
         show_error(str(error))
         return False
     return True
+
+
+def run_aligner(
+    work: Workbench,
+    model: tuple[str, str],
+    use: Callable[[AlignerProcess, ProgressCallback, ShouldStop], R],
+    finish: Callable[[R], str],
+    *,
+    message: str,
+    holds_video: bool = True,
+) -> None:
+    """Do something with an aligner as the job on the open video; it is closed after that.
+
+    Parameters
+    ----------
+    model : name and device
+    use : the work, beside the window
+    finish : takes what it found, and gives a word on it
+    """
+    aligner = work.make_aligner(*model)
+
+    def run(report: ProgressCallback, should_stop: ShouldStop) -> R:
+        try:
+            return use(aligner, report, should_stop)
+        finally:
+            aligner.close()
+
+    work.runner.start(run, finish, message=message, interrupt=aligner.stop, holds_video=holds_video)
 
 
 def prealign_video(work: Workbench, model: str, device: str, faces: int) -> None:
@@ -48,21 +79,22 @@ def prealign_video(work: Workbench, model: str, device: str, faces: int) -> None
         boxes=boxes,
         box_frame=work.boxes.frame or 0,
     )
-    aligner = work.make_aligner(model, device)
 
-    def run(report: ProgressCallback, should_stop: ShouldStop) -> PrealignSummary:
+    def use(
+        aligner: AlignerProcess, report: ProgressCallback, should_stop: ShouldStop
+    ) -> PrealignSummary:
         try:
             return prealign(session, aligner, settings, report, should_stop)
         finally:
-            aligner.close()
             if give_back is not None:
                 give_back()
 
-    work.runner.start(
-        run,
+    run_aligner(
+        work,
+        (model, device),
+        use,
         _say_prealigned,
         message="loading the model …",
-        interrupt=aligner.stop,
         holds_video=give_back is None,
     )
 

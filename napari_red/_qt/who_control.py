@@ -7,10 +7,12 @@ from collections.abc import Callable
 from qtpy.QtCore import QObject, Signal
 
 from napari_red._qt.panels.faces import FacesPanel
-from napari_red._qt.tasks import known_model
+from napari_red._qt.tasks import known_model, run_aligner
 from napari_red._qt.workbench import Workbench
+from napari_red.core.aligner_process import AlignerProcess
 from napari_red.core.identify import Identifier, Suggestion
 from napari_red.core.jobs import ProgressCallback, ShouldStop
+from napari_red.core.project import Project
 
 
 class WhoControl(QObject):
@@ -49,23 +51,23 @@ class WhoControl(QObject):
         if not known_model(self.work, model):
             return
         track = session.tracks[work.face]
-        aligner = work.make_aligner(model, device)
-        if self._identifier is None or self._identifier[0] != model:
-            self._identifier = (model, Identifier(project, aligner))
-        identifier = self._identifier[1]
-        if identifier.project is not project:
-            identifier = Identifier(project, aligner)
-            self._identifier = (model, identifier)
-        identifier.looker = aligner
-        identifier.forget(track.id)
 
-        def run(report: ProgressCallback, should_stop: ShouldStop) -> Suggestion | None:
-            try:
-                return identifier.suggest(track.id, report, should_stop)
-            finally:
-                aligner.close()
+        def use(
+            aligner: AlignerProcess, report: ProgressCallback, should_stop: ShouldStop
+        ) -> Suggestion | None:
+            identifier = self._of(project, model, aligner)
+            identifier.forget(track.id)
+            return identifier.suggest(track.id, report, should_stop)
 
-        work.runner.start(run, self._offer, message="looking at the face …", interrupt=aligner.stop)
+        run_aligner(work, (model, device), use, self._offer, message="looking at the face …")
+
+    def _of(self, project: Project, model: str, aligner: AlignerProcess) -> Identifier:
+        """What a model knows of a project's faces, also from the time before."""
+        known = self._identifier
+        if known is None or known[0] != model or known[1].project is not project:
+            known = self._identifier = model, Identifier(project, aligner)
+        known[1].looker = aligner
+        return known[1]
 
     def _offer(self, found: Suggestion | None) -> str:
         if found is None:

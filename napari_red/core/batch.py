@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from napari_red.core.aligner import Aligner
 from napari_red.core.corrected_faces import KnownAnswers
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
 from napari_red.core.locate import locate
-from napari_red.core.prealign import Aligner, Settings, prealign
+from napari_red.core.prealign import Settings, prealign
 from napari_red.core.project import Project
 from napari_red.core.records import VideoRecord
 from napari_red.core.session import Session

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 
+from napari_red.core.aligner import Answerer
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
 from napari_red.core.locate import MovedVideoError, locate
 from napari_red.core.project import Project
 from napari_red.core.records import TrackRecord
 from napari_red.core.session import Session
 from napari_red.core.track_data import TrackData
-from trainer.data.video import Video, VideoError, open_video
+from trainer.data.video import VideoError, open_video
 from trainer.shape_residuals import CorrectedFaces
 
 FRAMES_EACH = 40
@@ -30,12 +30,6 @@ FACES = 160
 
 Told = tuple[int, np.ndarray, np.ndarray]
 """Frame, (L, 2) finite landmarks, and (L,) bool: which of them a person stands by."""
-
-
-class Answerer(Protocol):
-    """The network: see :meth:`trainer.alignment.SequentialAligner.answers`."""
-
-    def answers(self, video: Video, faces: Sequence[tuple[int, np.ndarray]]) -> np.ndarray: ...
 
 
 class KnownAnswers:

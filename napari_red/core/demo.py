@@ -7,10 +7,11 @@ from pathlib import Path
 
 import imageio.v3 as iio
 
+from napari_red.core.aligner import Aligner
 from napari_red.core.export import ExportSummary, export_session
 from napari_red.core.jobs import ProgressCallback
 from napari_red.core.overlay import draw_landmarks
-from napari_red.core.prealign import Aligner, PrealignSummary, Settings, prealign
+from napari_red.core.prealign import PrealignSummary, Settings, prealign
 from napari_red.core.session import Session
 from trainer.data.video import Video
 

@@ -8,19 +8,18 @@ stopped or fails half-way.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
+from napari_red.core.aligner import AlignedFrameLike, Aligner
 from napari_red.core.corrected_faces import KnownAnswers, person_of
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
 from napari_red.core.records import Prediction
 from napari_red.core.session import Session
 from napari_red.core.spans import Span, cut_off, first_after, spans
-from trainer.data.video import Video
 from trainer.geometry import FaceBox
 from trainer.shape_residuals import CorrectedFaces
 
@@ -32,39 +31,6 @@ FLUSH_FRAMES = 100
 
 Held = dict[tuple[int, int], np.ndarray]
 """(frame, face) to (L, 2) landmarks that an aligner holds on to."""
-
-
-class AlignedFrameLike(Protocol):
-    """One frame's result: ``landmarks (F, L, 2)`` xy, NaN where lost; ``confidence (F, L)``;
-    ``disagreement (F,)``, NaN where unknown."""
-
-    @property
-    def frame(self) -> int: ...
-    @property
-    def landmarks(self) -> np.ndarray: ...
-    @property
-    def confidence(self) -> np.ndarray: ...
-    @property
-    def disagreement(self) -> np.ndarray: ...
-
-
-class Aligner(Protocol):
-    """What finds the landmarks: see :class:`trainer.alignment.SequentialAligner`."""
-
-    def run(
-        self,
-        video: Video,
-        *,
-        faces: int = 1,
-        boxes: Sequence[FaceBox | None] | None = None,
-        start: int = 0,
-        stop: int | None = None,
-        corrections: Mapping[tuple[int, int], np.ndarray] | None = None,
-        initial: np.ndarray | None = None,
-        corrected: CorrectedFaces | None = None,
-        people: Sequence[str] = (),
-    ) -> Generator[AlignedFrameLike, None, None]: ...
-    def answers(self, video: Video, faces: Sequence[tuple[int, np.ndarray]]) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ proposal first; keeping it is one edit, which one undo takes back.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
 from napari_red.core import edits
+from napari_red.core.aligner import Follower
 from napari_red.core.blend import between, farthest, smoothstep
 from napari_red.core.edits import EditError
 from napari_red.core.history import Step
@@ -25,7 +25,6 @@ from napari_red.core.session import Session
 from napari_red.core.spans import RE_TRACKED
 from napari_red.core.track_data import TrackData
 from trainer.carry import Carried
-from trainer.data.video import Video
 from trainer.tracking import RULES, distance
 
 Direction = Literal["forward", "backward", "both"]
@@ -53,27 +52,6 @@ _ENDINGS: dict[Ending, str] = {
     "held": "there a person corrected or accepted it",
     "end": "the end of the video",
 }
-
-
-class Follower(Protocol):
-    """What follows a face: see :meth:`trainer.alignment.SequentialAligner.follow`."""
-
-    def follow(
-        self, video: Video, frame: int, landmarks: np.ndarray, stop: int
-    ) -> Generator[FollowedFrame, None, None]: ...
-
-
-class FollowedFrame(Protocol):
-    """One frame of it: arrays with one slot."""
-
-    @property
-    def frame(self) -> int: ...
-    @property
-    def landmarks(self) -> np.ndarray: ...
-    @property
-    def confidence(self) -> np.ndarray: ...
-    @property
-    def disagreement(self) -> np.ndarray: ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QComboBox,
@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_red._qt.parts import button, column, note, row
+from napari_red._qt.parts import SmallList, button, column, note, row
 
 MOST_FACES = 8
 
@@ -212,8 +212,10 @@ def _swatch(colour: tuple[int, int, int]) -> QIcon:
     return QIcon(picture)
 
 
-class _FaceList(QTreeWidget):
-    """Asks for little room and takes what there is."""
+class _FaceList(SmallList, QTreeWidget):
+    """The faces of the open video."""
+
+    least, usual = (120, 70), (240, 90)
 
     def __init__(self) -> None:
         super().__init__()
@@ -225,9 +227,3 @@ class _FaceList(QTreeWidget):
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         for index in (0, 2, 3):
             header.setSectionResizeMode(index, QHeaderView.ResizeMode.ResizeToContents)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(120, 70)
-
-    def sizeHint(self) -> QSize:
-        return QSize(240, 90)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QLabel, QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
-from napari_red._qt.parts import button, column, for_window, note, row
+from napari_red._qt.parts import SmallList, button, column, note, row
 from napari_red.core.review import ToReview
 
 
@@ -101,8 +101,10 @@ class ReviewPanel(QWidget):
         self.went.emit(item.data(Qt.ItemDataRole.UserRole))
 
 
-class _Queue(QListWidget):
-    """Asks for little room and takes what there is."""
+class _Queue(SmallList, QListWidget):
+    """The frames that need a person."""
+
+    least, usual = (120, 58), (240, 140)
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,16 +112,3 @@ class _Queue(QListWidget):
         self.setUniformItemSizes(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
-
-    def keyPressEvent(self, event) -> None:
-        """The window's keys are the window's here too."""
-        if for_window(event):
-            event.ignore()
-        else:
-            super().keyPressEvent(event)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(120, 58)
-
-    def sizeHint(self) -> QSize:
-        return QSize(240, 140)

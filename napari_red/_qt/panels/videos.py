@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_red._qt.parts import button, column, for_window, note, row
+from napari_red._qt.parts import SmallList, button, column, note, row
 
 _KEY = Qt.ItemDataRole.UserRole
 _STATES = {"new": "–", "waiting": "waiting", "running": "…", "done": "done", "failed": "failed"}
@@ -172,21 +172,10 @@ def _fill(item: QTreeWidgetItem, row: VideoRow) -> None:
     item.setFont(0, font)
 
 
-class VideoList(QTreeWidget):
-    """Asks for little room and takes what there is."""
+class VideoList(SmallList, QTreeWidget):
+    """The videos of the project."""
 
-    def keyPressEvent(self, event) -> None:
-        """The window's keys are the window's here too."""
-        if for_window(event):
-            event.ignore()
-        else:
-            super().keyPressEvent(event)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(120, 64)
-
-    def sizeHint(self) -> QSize:
-        return QSize(240, 120)
+    least, usual = (120, 64), (240, 120)
 
 
 def _list() -> QTreeWidget:

@@ -93,7 +93,7 @@ def test_a_key_accepts_the_frame_and_goes_to_the_next_of_the_queue(qtbot, dock, 
     assert accepted(dock) == [first.frame]
 
 
-@pytest.mark.parametrize("name", ["review", "videos"])
+@pytest.mark.parametrize("name", ["review", "videos", "faces"])
 def test_keys_work_while_a_list_has_the_focus(qtbot, dock, name):
     shown = getattr(dock, name).list
     shown.setFocus()
