@@ -21,7 +21,7 @@ _ALL = (
         "NAME/annot/000001.pts, NAME/faces.csv",
         "menpo, iBUG's and 300-VW's tools, napari-red's trainer",
         "files and pixels from 1, or files called like the pictures",
-        "confidence of each landmark; the .pts files alone: all but positions",
+        "confidence of each landmark, where a wholly hidden face is",
         writer=pts.write,
         reader=pts.read,
     ),
