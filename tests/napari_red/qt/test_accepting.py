@@ -17,15 +17,9 @@ PLAIN, CTRL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifie
 
 
 @pytest.fixture
-def dock(qtbot, open_viewer, open_dock, make_aligner, video_path):
+def dock(qtbot, annotated_dock, make_aligner):
     """The dock with a video that has landmarks, on frame 6."""
-    viewer = open_viewer()
-    viewer.open(str(video_path), plugin="napari-red")
-    dock = open_dock(viewer, make_aligner())
-    dock.videos.start.click()
-    qtbot.waitUntil(lambda: not dock.workbench.busy, timeout=60_000)
-    viewer.dims.set_current_step(0, 5)
-    qtbot.waitUntil(lambda: dock.workbench.view.frame == 5)
+    dock = annotated_dock(make_aligner(), frame=5)
     qtbot.waitUntil(lambda: dock.strip.overview is not None)
     qtbot.waitUntil(lambda: len(dock.review_control.queue) > 1)
     return dock

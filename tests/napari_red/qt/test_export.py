@@ -34,14 +34,9 @@ def asked(monkeypatch):
 
 
 @pytest.fixture
-def annotated(qtbot, open_viewer, open_dock, make_aligner, video_path):
+def annotated(annotated_dock, make_aligner):
     """The dock with a video that has landmarks."""
-    viewer = open_viewer()
-    viewer.open(str(video_path), plugin="napari-red")
-    dock = open_dock(viewer, make_aligner())
-    dock.videos.start.click()
-    finish(qtbot, dock)
-    return dock
+    return annotated_dock(make_aligner())
 
 
 def finish(qtbot, dock):

@@ -15,16 +15,10 @@ NAME = "Re-track, not kept yet"
 
 
 @pytest.fixture
-def dock(qtbot, open_viewer, open_dock, make_aligner, video_path):
+def dock(qtbot, annotated_dock, make_aligner):
     """The dock on frame 6, with a re-track forward that would move the face by 4 pixels."""
-    viewer = open_viewer()
-    viewer.open(str(video_path), plugin="napari-red")
     aligner = make_aligner()
-    dock = open_dock(viewer, aligner)
-    dock.videos.start.click()
-    qtbot.waitUntil(lambda: not dock.workbench.busy, timeout=60_000)
-    viewer.dims.set_current_step(0, 5)
-    qtbot.waitUntil(lambda: dock.workbench.view.frame == 5)
+    dock = annotated_dock(aligner, frame=5)
     aligner.offset = 4.0
     dock.review.forward.click()
     qtbot.waitUntil(lambda: dock.retrack_control.proposal is not None, timeout=60_000)

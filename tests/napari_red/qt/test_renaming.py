@@ -10,15 +10,9 @@ pytestmark = pytest.mark.window
 
 
 @pytest.fixture
-def dock(qtbot, open_viewer, open_dock, make_aligner, video_path):
+def dock(annotated_dock, make_aligner):
     """The dock with a video of two faces."""
-    viewer = open_viewer()
-    viewer.open(str(video_path), plugin="napari-red")
-    dock = open_dock(viewer, make_aligner())
-    dock.faces.count.setValue(2)
-    dock.videos.start.click()
-    qtbot.waitUntil(lambda: not dock.workbench.busy, timeout=60_000)
-    return dock
+    return annotated_dock(make_aligner(), faces=2)
 
 
 @pytest.fixture

@@ -26,14 +26,9 @@ def eyes():
 
 
 @pytest.fixture
-def dock(qtbot, open_viewer, open_dock, eyes, video_path):
+def dock(annotated_dock, eyes):
     """The dock with a video of two faces; the second one is chosen."""
-    viewer = open_viewer()
-    viewer.open(str(video_path), plugin="napari-red")
-    dock = open_dock(viewer, eyes)
-    dock.faces.count.setValue(2)
-    dock.videos.start.click()
-    finish(qtbot, dock)
+    dock = annotated_dock(eyes, faces=2)
     dock.workbench.choose_face(1)
     return dock
 
