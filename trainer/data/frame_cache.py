@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
@@ -12,6 +13,9 @@ from typing import Self
 import numpy as np
 
 from trainer.data.video_base import Video, VideoError
+
+REST_S = 0.15
+"""How long after a jump nothing is decoded but what is asked for: another may follow."""
 
 
 class FrameCache:
@@ -39,6 +43,7 @@ class FrameCache:
         self._waiting: Counter[int] = Counter()
         self._playhead = 0
         self._direction = self._last_move = 1
+        self._rests_until = 0.0
         self._refilling = True
         self._closed = False
         self._broken: Exception | None = None
@@ -115,6 +120,9 @@ class FrameCache:
                 if move == self._last_move:
                     self._direction = move
                 self._last_move = move
+                first, last = self._window()
+                if not first <= number <= last:
+                    self._rests_until = time.monotonic() + REST_S
                 self._playhead = number
                 self._changed.notify_all()
 
@@ -172,13 +180,14 @@ class FrameCache:
         for number in sorted(self._waiting, key=lambda n: abs(n - self._playhead)):
             if not self._settled(number):
                 return [number]
-        first_missing = self._missing(range(self._playhead, self._window()[1] + 1))
+        end = self._playhead if self._rest() else self._window()[1]
+        first_missing = self._missing(range(self._playhead, end + 1))
         return [] if first_missing is None else [first_missing]
 
     def _behind(self, reader: Video) -> list[int]:
         """What to decode behind the playhead: many at once, for each run costs a seek."""
-        if not self._settled(self._playhead):
-            return []  # after a jump, the frame itself comes first
+        if self._rest() or not self._settled(self._playhead):
+            return []
         first = self._window()[0]
         last = self._missing(range(self._playhead - 1, first - 1, -1))
         if last is None:
@@ -211,8 +220,12 @@ class FrameCache:
             while not self._closed and self._broken is None:
                 if numbers := plan(reader):
                     return numbers
-                self._changed.wait()
+                self._changed.wait(self._rest() or None)
         return None
+
+    def _rest(self) -> float:
+        """Seconds until frames are decoded that nobody has asked for; 0 if they are now."""
+        return max(self._rests_until - time.monotonic(), 0.0)
 
     def _wanted(self, number: int) -> bool:
         with self._changed:

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from make_videos import B_FRAMES, damage_frame, number_in, write_video
 
+from trainer.data import frame_cache
 from trainer.data.frame_cache import FrameCache
 from trainer.data.video import Video, VideoError, open_video
 
@@ -67,6 +68,21 @@ def test_frames_on_both_sides_of_the_playhead_fill_up_by_themselves(video: Video
         wait_for(lambda: cached(cache) == list(range(20, 33)))
         for number in cached(cache):
             assert number_in(cache.peek(number)) == number
+
+
+def test_after_a_jump_only_what_is_asked_for_is_decoded_at_first(
+    video: Video, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FrameCache(video, 13 * FRAME) as cache:
+        wait_for(lambda: cached(cache) == list(range(13)))
+        monkeypatch.setattr(frame_cache, "REST_S", 60.0)
+        for number in (40, 41):
+            assert number_in(cache.get(number, timeout=60)) == number
+        time.sleep(0.1)
+        assert {40, 41} <= set(cached(cache)) <= {*range(13), 40, 41}
+        monkeypatch.setattr(frame_cache, "REST_S", 0.2)
+        cache.request(20)
+        wait_for(lambda: cached(cache) == list(range(16, 29)))
 
 
 def test_at_the_ends_the_room_goes_to_the_other_side(video: Video) -> None:
