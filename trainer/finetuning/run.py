@@ -191,11 +191,13 @@ class FineTuning:
             self.state.seconds[stage] = time.monotonic() - began
 
     def _next(self, stage: int) -> None:
-        """Each stage starts from the best so far."""
+        """Each stage goes on from what was learned when the best so far was found."""
         state = self.state
         state.stage, state.step, state.since_best = stage, 0, 0
-        self.model.load_state_dict(self.best)
-        for name, value in self.best.items():
+        # The best is a part of the way to that; to start from it would lose the rest.
+        learned = _between(self._start, self.best, 1 / self.recipe.kept)
+        self.model.load_state_dict(learned)
+        for name, value in learned.items():
             self.learner.average[name].copy_(value)
         self.learner.begin(stage)
         self._save()

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -81,6 +82,32 @@ def test_all_three_stages_end_in_a_model_that_says_how_it_came_to_be(unbroken):
     assert loaded.model.config.n_identities == 4
     assert json.loads((unbroken.out / "report.json").read_text()) == report
     assert sorted(p.name for p in unbroken.out.iterdir()) == ["model.safetensors", "report.json"]
+
+
+def test_a_later_stage_loses_nothing_of_what_was_learned_before(
+    tune, better, monkeypatch, tmp_path
+):
+    recipe = tiny_recipe()
+    stages = tuple(
+        replace(stage, learning_rate=stage.learning_rate * (number == 1))
+        for number, stage in enumerate(recipe.train.stages, 1)
+    )
+    after_stage_1 = []
+    begin = run.FineTuning._next
+
+    def noted(self, stage):
+        after_stage_1.append({name: value.clone() for name, value in self.best.items()})
+        begin(self, stage)
+
+    monkeypatch.setattr(run.FineTuning, "_next", noted)
+    report, _ = tune(recipe=replace(recipe, train=replace(recipe.train, stages=stages)))
+    assert report["stages"][2]["error_after"] < report["stages"][0]["error_after"]
+    model = load_model(tmp_path / "out" / "model.safetensors").model
+    for (
+        name,
+        value,
+    ) in model.named_parameters():  # at a rate of 0 no more is learned; kept as float16
+        torch.testing.assert_close(value, after_stage_1[0][name], atol=1e-6, rtol=1e-3)
 
 
 def test_a_run_tells_its_stages_and_how_far_it_is(unbroken):
