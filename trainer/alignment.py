@@ -128,7 +128,9 @@ class SequentialAligner:
         VideoError
             If the video turns out to be unreadable.
         """
-        residuals = None if corrected is None else ShapeResiduals(self.mean_shape, corrected)
+        residuals = None
+        if corrected is not None:
+            residuals = ShapeResiduals(self.mean_shape, corrected, self.scheme.flip)
         carriers = Carriers(carry_frames, residuals, people)
         run = _Run(self, video, faces, boxes, corrections or {}, initial, carriers)
         aligned = run.frames(start, video.n_frames if stop is None else stop)

@@ -2,11 +2,13 @@
 
 A network is off in much the same way wherever a face is turned and opened in much the same
 way, and so is what it was taught from what somebody calls right. Kernel regression (Nadaraya
-and Watson, 1964) of the corrections on the shape that the network sees tells how far.
+and Watson, 1964) of the corrections on the shape that the network sees tells how far. A face
+is much the same in a mirror, so what was corrected on one side holds for the other too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +22,10 @@ UNCHANGED = 2.0
 
 SOMEBODY_ELSE = 0.3
 """What a correction of another person counts, one of the same person counting 1."""
+
+
+MIRRORED = 0.6
+"""What the mirror picture of a correction counts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,21 +51,32 @@ class ShapeResiduals:
     ----------
     mean_shape : (L, 2), any size: what shapes are laid on
     faces : what is known
+    flip : which landmark each one is in a mirror, as in :class:`trainer.scheme.LandmarkScheme`;
+        None leaves mirror pictures out
     """
 
-    def __init__(self, mean_shape: np.ndarray, faces: CorrectedFaces) -> None:
+    def __init__(
+        self, mean_shape: np.ndarray, faces: CorrectedFaces, flip: Sequence[int] | None = None
+    ) -> None:
         centred = as_complex(mean_shape) - as_complex(mean_shape).mean()
         self._mean = centred / np.sqrt((np.abs(centred) ** 2).mean())
         seen = as_complex(faces.seen)
+        away = as_complex(faces.told) - seen
+        people, counts = np.asarray(faces.people, object), np.ones(len(seen))
+        if flip is not None:
+            seen = np.concatenate([seen, _mirrored(seen, flip)])
+            away = np.concatenate([away, _mirrored(away, flip)])
+            people = np.concatenate([people, people])
+            counts = np.concatenate([counts, MIRRORED * counts])
         self._shapes, turns = self._laid(seen)
-        away = (as_complex(faces.told) - seen) / turns
+        away = away / turns
         self._known = np.isfinite(away)
         self._away = np.where(self._known, away, 0)
-        people = np.asarray(faces.people, object)
         self._counts = {
-            person: np.where(people == person, 1.0, SOMEBODY_ELSE) for person in set(people)
+            person: counts * np.where(people == person, 1.0, SOMEBODY_ELSE)
+            for person in set(faces.people)
         }
-        self._stranger = np.full(len(people), SOMEBODY_ELSE)
+        self._stranger = counts * SOMEBODY_ELSE
 
     def offset(self, seen: np.ndarray, person: str = "") -> np.ndarray:
         """(L,) complex: what to add to a face's landmarks, in their pixels.
@@ -80,6 +97,10 @@ class ShapeResiduals:
         centred = points - points.mean(axis=1, keepdims=True)
         turns = (centred @ self._mean.conj())[:, None] / len(self._mean)
         return centred / turns, turns
+
+
+def _mirrored(points: np.ndarray, flip: Sequence[int]) -> np.ndarray:
+    return -points.conj()[:, list(flip)]
 
 
 def as_complex(points: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@ import pytest
 
 from trainer.carry import Carriers
 from trainer.shape_residuals import (
+    MIRRORED,
     NEAR,
     SOMEBODY_ELSE,
     UNCHANGED,
@@ -57,6 +58,19 @@ def test_faces_of_another_shape_are_hardly_changed():
     assert weights[0] == pytest.approx(2 / (1 + UNCHANGED))
     assert weights[1] == pytest.approx(2 * near / (near + UNCHANGED), rel=0.1)
     assert abs(weights[2]) < 0.01
+
+
+def test_what_was_corrected_on_one_side_holds_for_the_other_in_a_mirror():
+    flip = (1, 0, 3, 2)
+    lean = SHAPE + np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
+    mirrored = (lean * (-1, 1))[list(flip)] + (33, 7)  # in another place too
+    off = np.array([[2.0, 1.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
+    residuals = ShapeResiduals(SHAPE, known(lean + off, seen=lean), flip)
+    offset = residuals.offset(mirrored, "Ada")
+    direct = residuals.offset(lean, "Ada")
+    assert direct[0] == pytest.approx(complex(2, 1) / (1 + UNCHANGED), rel=0.01)
+    assert offset[1] == pytest.approx(complex(-2, 1) * MIRRORED / (MIRRORED + UNCHANGED), rel=0.05)
+    np.testing.assert_allclose(offset[[0, 2, 3]], 0, atol=0.1)
 
 
 def test_landmarks_that_nobody_told_stay():

@@ -28,6 +28,7 @@ from trainer.frame_features import summarise
 from trainer.held_out import choose_held_out
 from trainer.pushed_set import CORRECTED, PREDICTED, PushedSetWriter, clip_window
 from trainer.ranking import GAP, TrackReview, rank
+from trainer.scheme import IBUG68
 from trainer.shape_residuals import CorrectedFaces, ShapeResiduals
 
 UNLIMITED = 600.0
@@ -284,7 +285,8 @@ class Project:
             seen.append(desk.answers(model, first, frames))
             people += [self._called(person, first)] * len(frames)
         faces = CorrectedFaces(np.concatenate(told), np.concatenate(seen), tuple(people))
-        return ShapeResiduals(desk.model(model)[0].model.mean_shape.numpy(), faces)
+        mean_shape = desk.model(model)[0].model.mean_shape.numpy()
+        return ShapeResiduals(mean_shape, faces, IBUG68.flip)
 
     def _called(self, person: str, clip: Clip) -> str:
         """A track's person, by name or not."""

@@ -27,6 +27,7 @@ from trainer.finetuning.recipe import RECIPE, Recipe
 from trainer.held_out import choose_held_out
 from trainer.models.rednet import RedNet
 from trainer.pushed_set import CORRECTED, PushedSetWriter
+from trainer.scheme import IBUG68
 from trainer.shape_residuals import CorrectedFaces, ShapeResiduals
 
 _FAR = 100  # stills of one video aren't adjacent: their numbers are told so far apart
@@ -129,7 +130,7 @@ def _known(
     people = faces.groups if named else [f"video {s.image.parent}" for s in stills]
     seen = landmarks_in(model, faces.crops, precision)
     corrected = CorrectedFaces(faces.landmarks, seen, tuple(people))
-    return ShapeResiduals(model.mean_shape.numpy(), corrected)
+    return ShapeResiduals(model.mean_shape.numpy(), corrected, IBUG68.flip)
 
 
 def _after(
