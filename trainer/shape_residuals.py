@@ -24,7 +24,7 @@ SOMEBODY_ELSE = 0.3
 """What a correction of another person counts, one of the same person counting 1."""
 
 
-MIRRORED = 0.6
+MIRRORED = 0.15
 """What the mirror picture of a correction counts."""
 
 
