@@ -19,6 +19,9 @@ from napari_red._qt.dock import FaceLandmarksDock
 
 LEFT = Qt.MouseButton.LeftButton
 
+PATIENCE_MS = 300_000
+"""Training has the lowest priority: on a busy machine it may stand still for a minute."""
+
 
 class Person:
     """Somebody in front of the window: looks, clicks, types, waits until it is quiet."""
@@ -37,7 +40,7 @@ class Person:
         return self.work.session
 
     def waits(self, until: Callable[[], bool]) -> None:
-        self.qtbot.waitUntil(until, timeout=60_000)
+        self.qtbot.waitUntil(until, timeout=PATIENCE_MS)
 
     def waits_for_the_job(self) -> None:
         self.waits(lambda: not any(job.busy for job in self.work.jobs.all))
