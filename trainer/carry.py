@@ -75,6 +75,8 @@ class Carriers:
 
     def apply(self, frame: Frame, pinned: Collection[int]) -> None:
         """Change what the network sees in a frame, but for the faces that are pinned."""
+        if self._residuals is None and not self._known:
+            return
         for slot, seen in enumerate(frame.landmarks):
             if slot not in pinned and np.isfinite(seen).all():
                 frame.landmarks[slot] = self.onto(frame.frame, slot, seen)

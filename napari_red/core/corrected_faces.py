@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -67,10 +68,14 @@ class KnownAnswers:
         project, record = session.opened()
         own = [session.track(face) for face in range(session.n_faces)]
         people = {person_of(track.record) for track in own}
-        others = [t for t in project.tracks() if t.video_id != record.id]
+        rows = project.database.read("SELECT DISTINCT track_id FROM corrections")
+        known = {track_id for (track_id,) in rows}
+        others = [t for t in project.tracks() if t.video_id != record.id and t.id in known]
         others.sort(key=lambda track: person_of(track) not in people)
         found: list[tuple[TrackRecord, Told]] = []
-        for track in (*own, *(TrackData(project, one) for one in others)):
+        for track in chain(own, (TrackData(project, one) for one in others)):
+            if len(found) >= FACES:
+                break
             if track.record.n_landmarks == session.n_landmarks:
                 found += [(track.record, told) for told in _told(track)[: FACES - len(found)]]
         return self._asked(session, project, found, on_progress, should_stop)
