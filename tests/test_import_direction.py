@@ -21,6 +21,7 @@ FLOORS = (
         "models",
         "data",
         "losses",
+        "label_shift",
         "metrics",
         "mtcnn",
         "steady",

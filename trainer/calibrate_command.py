@@ -86,6 +86,7 @@ def _stills(
     loaded: LoadedModel, folders: list[Path], names: frozenset[str] | None
 ) -> Iterator[Observations]:
     from trainer.calibration_data import observe_stills
+    from trainer.evaluate import evaluate
 
     for folder in folders:
         found = find_stills(folder)
@@ -94,7 +95,7 @@ def _stills(
         with console.errors.status(f"{folder}") as status:
             yield observe_stills(
                 loaded,
-                found,
+                evaluate(loaded, found).in_place(),
                 _set_name(folder),
                 on_progress=lambda n, of: status.update(f"{folder}: face {n} of {of}"),  # noqa: B023
             )

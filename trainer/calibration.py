@@ -78,6 +78,7 @@ def fit(
     weights: np.ndarray | None = None,
     *,
     ridge: float = 3.0,
+    own_ridge: float = 30.0,
 ) -> Confidence:
     """The logistic model of a landmark's being right, by Newton's method.
 
@@ -87,46 +88,47 @@ def fit(
     right : (N, L) bool
     weights : (N,) how much each face counts; None is 1 each
     ridge : pulls slopes towards 0 and the landmarks' own levels towards a common one
+    own_ridge : pulls the landmarks' own slopes towards common ones
 
     Returns
     -------
-    A slope for each kind of evidence, shared by all landmarks, and a level for each landmark.
+    A slope for each kind of evidence and a level, of each landmark.
     """
     n, n_landmarks, n_kinds = evidence.shape
-    weight = np.ones(n) if weights is None else np.asarray(weights, np.float64)
+    weight = np.ones((n, 1)) if weights is None else np.asarray(weights, np.float64)[:, None]
     flat = evidence.reshape(-1, n_kinds).astype(np.float64)
     middle, scale = flat.mean(axis=0), flat.std(axis=0)
     scale = np.where(scale > 1e-6, scale, 1.0)
-    x = (evidence.astype(np.float64) - middle) / scale
+    one = np.ones((n, n_landmarks, 1))
+    x = np.concatenate([(evidence.astype(np.float64) - middle) / scale, one], axis=-1)
     y = right.astype(np.float64)
-    # Parameters: the slopes, a common level, and each landmark's own beside it.
-    size = n_kinds + 1 + n_landmarks
-    penalty = np.full(size, ridge)
-    penalty[n_kinds] = 1e-6
-    theta = np.zeros(size)
+    # What all landmarks share, and what each has beside it: slopes, and the level as the last.
+    common, own = np.zeros(n_kinds + 1), np.zeros((n_landmarks, n_kinds + 1))
+    hold = np.append(np.full(n_kinds, ridge), 1e-6)
+    hold_own = np.append(np.full(n_kinds, own_ridge), ridge)
     for _ in range(_ROUNDS):
-        slopes, levels = theta[:n_kinds], theta[n_kinds] + theta[n_kinds + 1 :]
-        p = _sigmoid(x @ slopes + levels)
-        pull = weight[:, None] * (p - y)
-        bend = weight[:, None] * p * (1 - p)
-        gradient = np.concatenate([np.einsum("nl,nlf->f", pull, x), [pull.sum()], pull.sum(axis=0)])
-        by_landmark = np.einsum("nl,nlf->lf", bend, x)
-        curvature = np.zeros((size, size))
-        curvature[:n_kinds, :n_kinds] = np.einsum("nl,nlf,nlg->fg", bend, x, x, optimize=True)
-        curvature[:n_kinds, n_kinds] = by_landmark.sum(axis=0)
-        curvature[:n_kinds, n_kinds + 1 :] = by_landmark.T
-        curvature[n_kinds, n_kinds] = bend.sum()
-        curvature[n_kinds, n_kinds + 1 :] = bend.sum(axis=0)
-        curvature = np.triu(curvature) + np.triu(curvature, 1).T
-        curvature[np.diag_indices(size)] += penalty
-        curvature[n_kinds + 1 :, n_kinds + 1 :] += np.diag(bend.sum(axis=0))
-        step = np.linalg.solve(curvature, gradient + penalty * theta)
-        theta = theta - step * min(1.0, 4.0 / max(float(np.abs(step).max()), 1e-12))
-        if np.abs(step).max() < 1e-8:
+        p = _sigmoid((x * (common + own)).sum(axis=-1))
+        pull = np.einsum("nl,nlf->lf", weight * (p - y), x)
+        bend = np.einsum("nl,nlf,nlg->lfg", weight * p * (1 - p), x, x, optimize=True)
+        # A landmark's own part bears on the common one alone, so it is solved for first.
+        solved = np.linalg.solve(
+            bend + np.diag(hold_own),
+            np.concatenate([bend, (pull + hold_own * own)[..., None]], axis=-1),
+        )
+        through, alone = solved[..., :-1], solved[..., -1]
+        step = np.linalg.solve(
+            bend.sum(axis=0) + np.diag(hold) - (bend @ through).sum(axis=0),
+            pull.sum(axis=0) + hold * common - np.einsum("lfg,lg->f", bend, alone),
+        )
+        own_step = alone - through @ step
+        longest = max(np.abs(step).max(), np.abs(own_step).max())
+        part = min(1.0, 4.0 / max(float(longest), 1e-12))
+        common, own = common - part * step, own - part * own_step
+        if longest < 1e-8:
             break
-    slopes = theta[:n_kinds] / scale
-    levels = theta[n_kinds] + theta[n_kinds + 1 :] - float(middle @ slopes)
-    return Confidence(slopes, levels)
+    together = common + own
+    slopes = together[:, :-1] / scale
+    return Confidence(slopes, together[:, -1] - slopes @ middle)
 
 
 def _sigmoid(z: np.ndarray) -> np.ndarray:

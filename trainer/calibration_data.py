@@ -11,7 +11,6 @@ from torch import Tensor
 
 from trainer.checkpoint import LoadedModel
 from trainer.data.faces import read_picture
-from trainer.data.pts import read_pts
 from trainer.data.stills import Still, fold_of
 from trainer.data.video_sets import AnnotatedVideo
 from trainer.devices import Runner
@@ -118,7 +117,7 @@ def observe_stills(
     rng = np.random.default_rng(seed)
     for done, still in enumerate(stills, 1):
         image = read_picture(still)
-        truth = read_pts(still.annotation, network.scheme.n_landmarks)
+        truth = still.landmarks(network.scheme.n_landmarks)
         if np.isfinite(truth).all(axis=-1).any():
             names = name, still.group
             _observe_still(collector, network, image, truth, names, rng)

@@ -172,7 +172,8 @@ def _confidence(path: Path, calibration: dict[str, Tensor], n_landmarks: int) ->
     if not calibration:
         return None
     shapes = [tuple(calibration[name].shape) for name in _CALIBRATION if name in calibration]
-    if shapes != [(len(EVIDENCE),), (n_landmarks,)]:
+    kinds = len(EVIDENCE)
+    if shapes not in ([(n_landmarks, kinds), (n_landmarks,)], [(kinds,), (n_landmarks,)]):
         raise ModelError(
             f"{path}: its confidence was calibrated by another version; calibrate the model it "
             "was made from again, or update napari-red"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,10 @@ import torch
 
 from trainer.checkpoint import LoadedModel
 from trainer.data.faces import read_picture
-from trainer.data.pts import read_pts
 from trainer.data.stills import Still
 from trainer.detection import FaceDetector
 from trainer.geometry import CropTransform, FaceBox
+from trainer.label_shift import LabelShift, measure_label_shift
 from trainer.metrics import auc, bootstrap_interval, failure_rate, group_errors, matches, nme
 from trainer.models.rednet import AlignOutput
 from trainer.scheme import scheme_for
@@ -31,8 +31,10 @@ class Evaluation:
     stills : the faces in the order they were given
     errors : (N,) interocular NME in per cent, NaN where no face was found
     landmarks : (N, L, 2) answers in image pixels, NaN where no face was found
-    truth : (N, L, 2) in image pixels
+    truth : (N, L, 2) in image pixels, the shift of its set's labels taken off
     step_errors : (K, N), regression_errors : (N,): the same error of each estimate
+    errors_as_labelled : (N,) the error against the labels as the files have them
+    shifts : the shift of each set's labels, by its folder, where it could be measured
     """
 
     stills: list[Still]
@@ -41,6 +43,8 @@ class Evaluation:
     truth: np.ndarray
     step_errors: np.ndarray
     regression_errors: np.ndarray
+    errors_as_labelled: np.ndarray
+    shifts: dict[str, LabelShift] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
@@ -48,9 +52,10 @@ class Evaluation:
 
         ``nme_with_misses`` counts a face not found as 100 %; it is a failure, and 0 in
         the AUC. ``intervals`` are 95 % bootstrap intervals over people or photos.
+        ``as_labelled`` has the same errors with no shift taken off the labels.
         """
         found = np.isfinite(self.errors)
-        hit = self.errors[found]
+        hit, plain = self.errors[found], self.errors_as_labelled[found]
         misses = int((~found).sum())
         counted = np.where(found, self.errors, 100.0)
         names = [still.group for still in self.stills]
@@ -74,7 +79,25 @@ class Evaluation:
                 "nme_with_misses": bootstrap_interval(counted, names),
                 "failure_rate_10": bootstrap_interval(counted, names, failure_rate),
             },
+            "label_shifts": {
+                name: {**asdict(shift), "taken_off": shift.sure}
+                for name, shift in self.shifts.items()
+            },
+            "as_labelled": {
+                "nme_interocular_mean": None if empty else float(plain.mean()),
+                "failure_rate_10": failure_rate(plain, misses),
+                "auc_10": auc(plain, misses),
+            },
         }
+
+    def in_place(self) -> list[Still]:
+        """The same stills, the shifts that were found taken off their labels from now on."""
+        return [
+            replace(still, shift=still.shift + self.shifts[still.source].pixels)
+            if still.source in self.shifts and self.shifts[still.source].sure
+            else still
+            for still in self.stills
+        ]
 
 
 @dataclass
@@ -92,6 +115,9 @@ def evaluate(
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Align every still, in float32, and compare it with its annotation.
+
+    A shift of all labels of a set (:mod:`trainer.label_shift`) is measured and taken off,
+    where the network looks at mirror pictures too; the errors with it are kept beside.
 
     Parameters
     ----------
@@ -117,6 +143,11 @@ def evaluate(
             for k in range(config.steps):
                 steps[k, task.index] = back(out.per_step[k, row].cpu().numpy())
     with np.errstate(invalid="ignore"):
+        as_labelled = _errors(landmarks, truth)
+        shifts = _shifts(stills, landmarks, truth) if config.mirrored else {}
+        for index, still in enumerate(stills):
+            if still.source in shifts and shifts[still.source].sure:
+                truth[index] -= np.float32(shifts[still.source].pixels)
         return Evaluation(
             stills,
             _errors(landmarks, truth),
@@ -124,6 +155,8 @@ def evaluate(
             truth,
             np.stack([_errors(one, truth) for one in steps]),
             _errors(regression, truth),
+            as_labelled,
+            shifts,
             {"model": loaded.name, "box": "truth" if detector is None else "detector"},
         )
 
@@ -142,6 +175,19 @@ def crop_of(
     return CropTransform.from_box(best, angle=getattr(best, "angle", 0.0))
 
 
+def _shifts(stills: list[Still], landmarks: np.ndarray, truth: np.ndarray) -> dict[str, LabelShift]:
+    """The shift of the labels of each set that has enough faces, by its folder."""
+    sources = np.array([still.source for still in stills])
+    found = {}
+    for source in dict.fromkeys(sources.tolist()):
+        own = np.flatnonzero(sources == source)
+        groups = [stills[index].group for index in own]
+        shift = measure_label_shift(landmarks[own], truth[own], groups)
+        if shift is not None:
+            found[source] = shift
+    return found
+
+
 def _tasks(
     stills: list[Still],
     truth: np.ndarray,
@@ -149,7 +195,7 @@ def _tasks(
     on_progress: Callable[[int, int], None] | None,
 ) -> Iterator[_Task]:
     for index, still in enumerate(stills):
-        truth[index] = read_pts(still.annotation, truth.shape[1])
+        truth[index] = still.landmarks(truth.shape[1])
         image = read_picture(still)
         transform = crop_of(image, truth[index], detector)
         if on_progress is not None:

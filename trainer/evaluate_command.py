@@ -14,7 +14,6 @@ from trainer import console
 from trainer.checkpoint import LoadedModel
 from trainer.console import DeviceOption
 from trainer.data.faces import read_picture
-from trainer.data.pts import read_pts
 from trainer.data.stills import Still, find_stills, read_names
 from trainer.geometry import CropTransform, FaceBox
 
@@ -81,7 +80,7 @@ def _write_pictures(folder: Path, stills: list[Still], loaded: LoadedModel) -> N
     folder.mkdir(parents=True, exist_ok=True)
     for still in track(stills, "Drawing", console=console.errors):
         image = read_picture(still)
-        truth = read_pts(still.annotation, loaded.model.config.n_landmarks)
+        truth = still.landmarks(loaded.model.config.n_landmarks)
         crop = CropTransform.from_box(FaceBox.around(truth)).warp(image)
         name = "_".join([*still.image.parent.parts[-2:], still.image.stem])
         write_step_picture(folder / f"{name}.png", loaded, crop)
@@ -90,6 +89,7 @@ def _write_pictures(folder: Path, stills: list[Still], loaded: LoadedModel) -> N
 def _show(summary: dict[str, Any]) -> None:
     table = Table(title=f"{summary['model']}, box from the {summary['box']}", show_header=False)
     low, high = summary["intervals"]["nme_with_misses"]
+    plain = summary["as_labelled"]
     rows = {
         "faces": f"{summary['images']}, {summary['no_face']} not found",
         "NME interocular, %": f"{_percent(summary['nme_interocular_mean'])} mean, "
@@ -100,10 +100,23 @@ def _show(summary: dict[str, Any]) -> None:
         "by spatial step": " ".join(_percent(v) for v in summary["per_step"]),
         "f_REG": _percent(summary["regression"]),
         "by part": ", ".join(f"{k} {_percent(v)}" for k, v in summary["groups"].items()),
+        **{
+            f"labels of {name}": _shift_in_words(shift)
+            for name, shift in summary["label_shifts"].items()
+        },
+        "against labels as they are": f"{_percent(plain['nme_interocular_mean'])} mean, "
+        f"{plain['failure_rate_10']:.2f} % failures, AUC {plain['auc_10']:.3f}",
     }
     for name, value in rows.items():
         table.add_row(name, value)
     console.out.print(table)
+
+
+def _shift_in_words(shift: dict[str, Any]) -> str:
+    size = f"{shift['pixels']:.2f} px ({shift['low']:.2f} to {shift['high']:.2f})"
+    if shift["taken_off"]:
+        return f"{size} right of and below the landmarks, taken off (docs/labels.md)"
+    return f"{size} right of the landmarks, left as they are"
 
 
 def _percent(value: float | None) -> str:

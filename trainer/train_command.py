@@ -34,6 +34,13 @@ def train(
     stills: Annotated[
         list[Path], typer.Option(help="Folder of stills with .pts; given twice it counts twice.")
     ],
+    label_shift: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DIR=PIXELS",
+            help="How far the labels of such a folder lie to the right of and below the landmarks.",
+        ),
+    ] = None,
     config: Annotated[str, typer.Option(help="red-lite or red-paper.")] = RED_LITE.name,
     videos: Annotated[
         list[Path] | None, typer.Option(help="Folder of annotated videos in 300-VW's layout.")
@@ -72,7 +79,12 @@ def train(
         torch.set_num_threads(threads)
     chosen = _adapted(config_for(config), epochs, width, landmarks, batch)
     excluded = frozenset().union(*(read_names(path) for path in exclude or []))
-    found = [still for folder in stills for still in find_stills(folder, exclude=excluded)]
+    shifts = _label_shifts(label_shift or [], stills)
+    found = [
+        still
+        for folder in stills
+        for still in find_stills(folder, exclude=excluded, shift=shifts.get(folder, 0.0))
+    ]
     kept, aside = split_by_group(found, VALIDATION_FOLDS)
     if not kept:
         raise StillsError(
@@ -92,6 +104,7 @@ def train(
     info = {
         "data": {
             "stills": [path.name for path in stills],
+            "label_shifts": {path.name: pixels for path, pixels in shifts.items()},
             "videos": [path.name for path in videos or []],
             "video_stills": video_stills,
             "faces": len(faces.patches),
@@ -135,6 +148,25 @@ def _adapted(
         stages = (replace(first, batch=batch), replace(second, batch=batch), third)
         config = replace(config, train=replace(config.train, stages=stages))
     return config
+
+
+def _label_shifts(given: list[str], folders: list[Path]) -> dict[Path, float]:
+    """``DIR=PIXELS`` texts as numbers by folder."""
+    shifts = {}
+    for text in given:
+        name, _, number = text.rpartition("=")
+        try:
+            shifts[Path(name)] = float(number)
+        except ValueError:
+            raise StillsError(
+                f"--label-shift {text}: not DIR=PIXELS, as in --label-shift {folders[0]}=1.05"
+            ) from None
+        if Path(name) not in folders:
+            raise StillsError(
+                f"--label-shift {text}: {name} isn't among the folders of --stills; "
+                "write it as it is there"
+            )
+    return shifts
 
 
 def _load(stills: list[Still], landmarks: int, what: str) -> FaceSet:

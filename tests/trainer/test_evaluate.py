@@ -34,8 +34,8 @@ def stills(tmp_path):
 class Constant:
     """A network that answers the same crop coordinates whatever it sees."""
 
-    def __init__(self, by_step, regression):
-        self.config = NetworkConfig(n_landmarks=7, steps=len(by_step))
+    def __init__(self, by_step, regression, mirrored=False):
+        self.config = NetworkConfig(n_landmarks=7, steps=len(by_step), mirrored=mirrored)
         self.mean_shape = torch.zeros(7, 2)
         self.by_step = torch.from_numpy(np.stack(by_step))
         self.regression = torch.from_numpy(regression)
@@ -69,6 +69,58 @@ def test_errors_are_in_per_cent_of_the_distance_of_the_outer_eye_corners(stills)
     assert result["failure_rate_10"] == 0
     assert result["auc_10"] == pytest.approx(0.7, abs=1e-4)
     assert result["groups"] == pytest.approx({"eyes": 3.0, "nose": 3.0, "mouth": 3.0}, abs=1e-3)
+
+
+def many_faces(folder, count):
+    """As many people as asked for, one picture each, with the labels of :data:`SHAPE`."""
+    for number in range(count):
+        place = folder / "many" / f"P{number:02d}"
+        place.mkdir(parents=True)
+        iio.imwrite(place / "1.png", np.zeros((220, 260, 3), np.uint8))
+        write_pts(place / "1.pts", SHAPE + (60 + number, 70))
+    return find_stills(folder / "many")
+
+
+def beside(pixels, mirrored):
+    """Answers so many image pixels to the left of and above the labels."""
+    crop = ((SHAPE - [50, 30] - pixels) / CROP_PIXEL + 63.5).astype(np.float32)
+    return LoadedModel(Constant([crop], crop, mirrored), {}, "constant")
+
+
+def test_a_shift_of_a_sets_labels_is_taken_off_and_the_error_with_it_stays_beside(tmp_path):
+    stills = many_faces(tmp_path, 40)
+    result = evaluate(beside(1.5, mirrored=True), stills)
+    summary = result.summary()
+    assert summary["nme_interocular_mean"] == pytest.approx(0, abs=1e-3)
+    assert summary["per_step"] == pytest.approx([0], abs=1e-3)
+    assert summary["as_labelled"]["nme_interocular_mean"] == pytest.approx(1.5 * 2**0.5, abs=1e-3)
+    (name, shift), *others = summary["label_shifts"].items()
+    assert others == []
+    assert name == f"{tmp_path.name}/many"
+    assert shift["pixels"] == pytest.approx(1.5, abs=1e-3)
+    assert shift["faces"] == 40
+    assert shift["taken_off"]
+    in_place = result.in_place()[3].landmarks(7)
+    assert in_place == pytest.approx(SHAPE + (63, 70) - 1.5, abs=1e-3)
+
+
+@pytest.mark.parametrize(("count", "mirrored"), [(29, True), (40, False)])
+def test_too_few_faces_or_a_network_that_sees_no_mirror_leave_labels_as_they_are(
+    tmp_path, count, mirrored
+):
+    stills = many_faces(tmp_path, count)
+    result = evaluate(beside(1.5, mirrored), stills)
+    assert result.shifts == {}
+    assert result.errors == pytest.approx(np.full(count, 1.5 * 2**0.5), abs=1e-3)
+    assert result.in_place() == stills
+
+
+def test_a_shift_too_small_to_matter_is_told_and_left(tmp_path):
+    result = evaluate(beside(0.1, mirrored=True), many_faces(tmp_path, 40))
+    (shift,) = result.summary()["label_shifts"].values()
+    assert shift["pixels"] == pytest.approx(0.1, abs=1e-3)
+    assert not shift["taken_off"]
+    assert result.errors == pytest.approx(np.full(40, 0.1 * 2**0.5), abs=1e-3)
 
 
 class FindsOnly:

@@ -90,6 +90,30 @@ def test_excluded_people_are_not_trained_on(stills, tmp_path):
     assert "person_3" in people
 
 
+def test_a_folders_shift_is_taken_off_its_labels_and_noted_in_the_model(stills, tmp_path):
+    def mean_shape(out, *more):
+        arguments = command(stills, tmp_path / out, *SHORT, "--stage", "1", *more)
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0, result.output
+        loaded = load_model(tmp_path / out / "model.safetensors")
+        return loaded.model.mean_shape.numpy(), loaded.info["data"]["label_shifts"]
+
+    plain, nothing = mean_shape("plain")
+    moved, noted = mean_shape("moved", "--label-shift", f"{stills}=30")
+    assert nothing == {}
+    assert noted == {stills.name: 30.0}
+    np.testing.assert_allclose(moved, plain, atol=1e-5)  # the box moves with the labels
+
+
+@pytest.mark.parametrize("given", ["30", "elsewhere=1", "=1"])
+def test_a_shift_of_no_folder_is_refused(stills, tmp_path, given):
+    arguments = command(stills, tmp_path / "run", *SHORT, "--label-shift", given)
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2
+    assert f"--label-shift {given}" in result.output.replace("\n", " ")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends(stills, tmp_path):
     line = [sys.executable, "-m", "trainer"]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainer.data import frame_folder
-from trainer.data.pts import read_pts
 from trainer.data.stills import Still, StillsError
 from trainer.data.video_base import VideoError
 from trainer.geometry import CROP_SIZE, CropTransform, FaceBox
@@ -104,7 +103,7 @@ def load_faces(
     patches = np.empty((len(unique), PATCH_SIZE, PATCH_SIZE, 3), np.uint8)
     landmarks = np.empty((len(unique), n_landmarks, 2), np.float32)
     for index, still in enumerate(unique):
-        points = read_pts(still.annotation, n_landmarks)
+        points = still.landmarks(n_landmarks)
         if not np.isfinite(points).all(axis=1).any():
             raise StillsError(f"{still.annotation}: no landmark is labelled; remove the file")
         patches[index], landmarks[index] = patch_of(read_picture(still), points)

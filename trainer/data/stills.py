@@ -13,6 +13,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from trainer.data.pts import read_pts
 from trainer.errors import RedError
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
@@ -27,13 +30,27 @@ class Still:
     """One annotated face.
 
     ``group`` is what must not be split between training and testing (a person, or the
-    photo several faces come from); ``identity`` the person, or None if unknown.
+    photo several faces come from); ``identity`` the person, or None if unknown; ``shift``
+    how many pixels its labels lie to the right of and below what they mark, see
+    :mod:`trainer.label_shift`; ``source`` the last two parts of the set's folder.
     """
 
     image: Path
     annotation: Path
     group: str
     identity: str | None
+    shift: float = 0.0
+    source: str = ""
+
+    def landmarks(self, n_landmarks: int = 68) -> np.ndarray:
+        """(L, 2) float32 xy in pixels, 0-based, the shift taken off; NaN where unlabelled.
+
+        Raises
+        ------
+        PtsError
+            If the annotation can't be read or has another number of landmarks.
+        """
+        return read_pts(self.annotation, n_landmarks) - np.float32(self.shift)
 
 
 def find_stills(
@@ -41,6 +58,7 @@ def find_stills(
     *,
     only: Collection[str] | None = None,
     exclude: Collection[str] = (),
+    shift: float = 0.0,
 ) -> list[Still]:
     """All annotated pictures under ``folder``, in a fixed order.
 
@@ -48,6 +66,7 @@ def find_stills(
     ----------
     folder : folder of a set
     only, exclude : group names to keep, or to leave out
+    shift : of all its labels, in pixels to the right and down
 
     Raises
     ------
@@ -57,6 +76,7 @@ def find_stills(
     folder = Path(folder)
     if not folder.is_dir():
         raise StillsError(f"{folder}: no such folder; give a folder of pictures with .pts files")
+    source = "/".join(folder.resolve().parts[-2:])
     stills = []
     for annotation in sorted(folder.rglob("*.pts")):
         image = _picture_of(annotation)
@@ -67,7 +87,7 @@ def find_stills(
         group = identity or photo_name(annotation.stem)
         if group in exclude or (only is not None and group not in only):
             continue
-        stills.append(Still(image, annotation, group, identity))
+        stills.append(Still(image, annotation, group, identity, shift, source))
     if not stills:
         raise StillsError(
             f"{folder}: no picture with a .pts file of the same name is left to use; "

@@ -8,6 +8,7 @@ from trainer.console import ToldGroup
 from trainer.experiments.cascade import cascade
 from trainer.experiments.economy import annotation_economy
 from trainer.experiments.identity import identity
+from trainer.experiments.labels import labels
 from trainer.experiments.peers import peers
 from trainer.experiments.ranking import ranking
 from trainer.experiments.speed import speed
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 for command in (steps, cascade, temporal, identity):
     app.command()(command)
+app.command()(labels)
 app.command()(peers)
 app.command()(speed)
 app.command()(ranking)

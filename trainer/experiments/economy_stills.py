@@ -15,7 +15,6 @@ from filelock import FileLock, Timeout
 from trainer.carry import Carriers
 from trainer.checkpoint import load_model
 from trainer.data.faces import read_picture
-from trainer.data.pts import read_pts
 from trainer.data.stills import Still, find_stills
 from trainer.devices import autocast_dtype
 from trainer.experiments.annotator import UNLIMITED
@@ -157,7 +156,7 @@ def _push(folder: Path, corrected: dict[str, list[Still]], named: bool, parent: 
                     video.replace("/", " "),
                     number,
                     read_picture(still),
-                    read_pts(still.annotation),
+                    still.landmarks(),
                     kind=CORRECTED,
                     held_out=number in held.get(video, ()),
                 )

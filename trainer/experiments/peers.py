@@ -94,6 +94,7 @@ def compare_stills(
 ) -> list[Row]:
     """Claim 5 on every set of stills that is there: rows of figures.still_rows."""
     from trainer.detection import default_detector
+    from trainer.evaluate import evaluate
     from trainer.peers.figures import still_rows
     from trainer.peers.offset import learn_offset
     from trainer.peers.stills import align_all, load_set, spread
@@ -101,7 +102,9 @@ def compare_stills(
     rows: list[Row] = []
     learn = FACES_TO_LEARN if limit is None else min(FACES_TO_LEARN, limit)
     for title, measured, training in _sets(data):
-        known = load_set(spread(training, learn))
+        # One shift of all labels isn't anybody's error; see trainer.label_shift.
+        measured = evaluate(loaded, measured).in_place()
+        known = load_set(evaluate(loaded, spread(training, learn)).in_place())
         answers = align_all(
             loaded, names, folder, known, "truth", partial(_told, tell, f"{title}, offset")
         )

@@ -10,7 +10,6 @@ import numpy as np
 
 from trainer.data.clips import MixedClips, MovedStills
 from trainer.data.faces import FaceSet, load_faces, patch_of, read_picture
-from trainer.data.pts import read_pts
 from trainer.data.stills import Still, find_stills, read_names
 from trainer.data.video_clips import VideoClips
 from trainer.data.video_faces import joined
@@ -189,9 +188,7 @@ def measured_stills(data: Path, aside: Path = ASIDE) -> list[Still]:
 
 def still_faces(stills: Sequence[Still], landmarks: int, name: str = "stills") -> MeasuredFaces:
     """Stills to measure on, yaw by perspective-n-point from their true landmarks."""
-    pictures: Iterator[_Picture] = (
-        (read_picture(s), read_pts(s.annotation), None, s.group) for s in stills
-    )
+    pictures: Iterator[_Picture] = ((read_picture(s), s.landmarks(), None, s.group) for s in stills)
     return _cut(name, pictures, landmarks)
 
 

@@ -81,9 +81,10 @@ def picture_quality(images: Tensor) -> Tensor:
 
 
 class Confidence(nn.Module):
-    """Evidence to probability: a slope for each kind, a level for each landmark.
+    """Evidence to probability: a slope for each kind of evidence and a level.
 
-    The numbers aren't part of a network's ``state_dict``: they hold for the weights they
+    ``slopes`` is (L, F), one of each kind for each landmark, or (F,) for all alike; ``levels``
+    (L,). The numbers aren't part of a network's ``state_dict``: they hold for the weights they
     were fitted to, and a network that is trained on has to be calibrated anew.
     """
 

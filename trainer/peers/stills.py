@@ -11,7 +11,6 @@ import numpy as np
 
 from trainer.checkpoint import LoadedModel
 from trainer.data.faces import read_picture
-from trainer.data.pts import read_pts
 from trainer.data.stills import Still
 from trainer.detection import FaceDetector
 from trainer.evaluate import evaluate
@@ -66,7 +65,7 @@ def spread(items: Sequence[Still], most: int | None) -> list[Still]:
 def load_set(stills: Sequence[Still], *, detector: FaceDetector | None = None) -> StillSet:
     """Read stills and look for their faces; no detector: only the boxes of the truth."""
     pictures = [read_picture(still) for still in stills]
-    truth = np.stack([read_pts(still.annotation) for still in stills])
+    truth = np.stack([still.landmarks() for still in stills])
     true_boxes = [FaceBox.around(points) for points in truth]
     boxes: dict[str, list[FaceBox | None]] = {"truth": list(true_boxes)}
     if detector is not None:
@@ -113,14 +112,21 @@ def align_all(
             continue
         assert folder is not None  # a peer runs only from there
         on_progress(peer.name)
-        with start(folder, peer, "box") as process:
-            answers[peer.name] = np.stack(
-                [
-                    _one(process, peer, picture, box)
-                    for picture, box in zip(data.pictures, boxes, strict=True)
-                ]
-            )
+        answers[peer.name] = peer_answers(folder, peer, data.pictures, boxes)
     return answers
+
+
+def peer_answers(
+    folder: Path, peer: Peer, pictures: Sequence[np.ndarray], boxes: Sequence[FaceBox | None]
+) -> np.ndarray:
+    """One peer's landmarks, (N, 68, 2) in pixels, NaN where it found no face."""
+    with start(folder, peer, "box") as process:
+        return np.stack(
+            [
+                _one(process, peer, picture, box)
+                for picture, box in zip(pictures, boxes, strict=True)
+            ]
+        )
 
 
 def _one(process: PeerProcess, peer: Peer, picture: np.ndarray, box: FaceBox | None) -> np.ndarray:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from trainer.data.pts import write_pts
 from trainer.data.stills import (
     StillsError,
     find_stills,
@@ -36,6 +38,14 @@ def test_flat_folder_as_300w_publishes_it(tmp_path: Path) -> None:
     assert [still.group for still in stills] == ["100032540", "100032540", "2960256451"]
     assert {still.identity for still in stills} == {None}
     assert all(still.annotation.name == still.image.stem + ".pts" for still in stills)
+
+
+def test_a_sets_shift_is_taken_off_its_labels(tmp_path: Path) -> None:
+    place(tmp_path, "a")
+    write_pts(tmp_path / "a.pts", np.array([[10.0, 20.0], [np.nan, np.nan]]))
+    (still,) = find_stills(tmp_path, shift=1.25)
+    assert still.source == "/".join(tmp_path.parts[-2:])
+    np.testing.assert_allclose(still.landmarks(2), [[8.75, 18.75], [np.nan, np.nan]])
 
 
 def test_folder_per_person_as_lfw_and_youtube_faces_have_it(tmp_path: Path) -> None:

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trainer.face_3d import FACE_3D
+from trainer.label_shift import LEAST_FACES, LabelShift, measure_label_shift
+from trainer.pose import rotation_of
+from trainer.scheme import IBUG68
+
+WIDTH = 200
+
+
+def faces(count, *, seed=0, turned=lambda rng: rng.normal(0, 25)):
+    """Projected heads in a picture WIDTH wide, and their rolls in degrees."""
+    rng = np.random.default_rng(seed)
+    out, rolls = [], []
+    for _ in range(count):
+        roll = rng.normal(0, 8)
+        head = FACE_3D * [1, -1, -1] @ rotation_of(turned(rng), rng.normal(0, 5), roll).T
+        size = 60 / np.ptp(FACE_3D[:, 0])
+        out.append(head[:, :2] * size * rng.uniform(0.7, 1.5) + rng.uniform(80, 120, 2))
+        rolls.append(roll)
+    return np.array(out), np.radians(rolls)
+
+
+def mirror_proof(answer):
+    """The mean of an answer for each picture and of that for its mirror picture."""
+
+    def both(truth):
+        mirrored = answer(IBUG68.flip_landmarks(truth, WIDTH))
+        return (answer(truth) + IBUG68.flip_landmarks(mirrored, WIDTH)) / 2
+
+    return both
+
+
+def names(count):
+    return [str(n) for n in range(count)]
+
+
+@settings(max_examples=20, deadline=None)
+@given(shift=st.floats(-1.5, 1.5), down=st.floats(-1.5, 1.5), seed=st.integers(0, 99))
+def test_what_a_network_learned_to_the_side_or_down_is_not_taken_for_the_labels_shift(
+    shift, down, seed
+):
+    truth, _ = faces(60, seed=seed)
+    answers = mirror_proof(lambda points: points + [1.3, down])(truth)
+    found = measure_label_shift(answers, truth + shift, names(60))
+    assert found.pixels == pytest.approx(shift, abs=1e-6)
+    assert found.faces == 60
+
+
+def test_a_network_that_errs_towards_the_middle_of_turned_faces_shifts_nothing():
+    truth, _ = faces(200, turned=lambda rng: abs(rng.normal(0, 25)))  # all to one side
+
+    def too_frontal(points):
+        middle = points[:, [36, 45]].mean(axis=1, keepdims=True)
+        return points - [0.15, 0] * (points.mean(axis=1, keepdims=True) - middle)
+
+    found = measure_label_shift(mirror_proof(too_frontal)(truth), truth + 1.0, names(200))
+    assert found.pixels == pytest.approx(1.0, abs=0.1)
+
+
+def test_answers_too_low_on_the_face_are_not_a_shift_of_tilted_ones():
+    truth, rolls = faces(200)
+    down = np.stack([-np.sin(rolls), np.cos(rolls)], axis=1)[:, None]
+    found = measure_label_shift(truth + 1.5 * down, truth, names(200))
+    assert found.pixels == pytest.approx(0, abs=0.05)
+
+
+def test_the_interval_holds_the_shift_and_narrows_with_more_faces():
+    rng = np.random.default_rng(1)
+    widths = []
+    for count in (40, 640):
+        truth, _ = faces(count)
+        noise = rng.normal(0, 0.6, (count, 1, 2))
+        found = measure_label_shift(truth, truth + 1 + noise, names(count))
+        assert found.low < 1 < found.high
+        widths.append(found.high - found.low)
+    assert widths[1] < widths[0] / 2.5
+
+
+def test_faces_not_found_unlabelled_or_failed_do_not_count():
+    truth, _ = faces(50)
+    answers, labels = truth.copy(), truth + 0.5
+    answers[0] = np.nan
+    labels[1] = np.nan
+    labels[2] *= 1.4
+    labels[3, :20] = np.nan
+    found = measure_label_shift(answers, labels, names(50))
+    assert found.pixels == pytest.approx(0.5, abs=1e-6)
+    assert found.faces == 47
+
+
+def test_too_few_faces_say_nothing():
+    truth, _ = faces(LEAST_FACES)
+    few = truth[:-1]
+    assert measure_label_shift(few, few + 1, names(len(few))) is None
+    assert measure_label_shift(truth, truth + 1, names(LEAST_FACES)) is not None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "sure"),
+    [(0.5, 1.1, True), (-1.1, -0.5, True), (0.1, 1.1, False), (-0.3, 0.3, False)],
+)
+def test_only_a_shift_that_cannot_be_next_to_nothing_is_sure(low, high, sure):
+    assert LabelShift((low + high) / 2, low, high, 50).sure is sure
