@@ -20,7 +20,7 @@ from trainer.data.pts import read_pts
 from trainer.tracker import FaceNetwork
 from trainer.who import AXES_FILE, SURE
 
-FRAMES, AXES, SMOOTHING = 2, 64, 0.01
+FRAMES, AXES, SMOOTHING = 4, 64, 0.01
 """Frames of each video, axes that are kept, and how much the scatter is evened out."""
 
 
@@ -56,7 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("train", type=Path)
     parser.add_argument("test", type=Path)
-    parser.add_argument("--step", type=int, default=2, help="every so many people to learn from")
+    parser.add_argument("--step", type=int, default=1, help="every so many people to learn from")
     chosen = parser.parse_args()
     mean, axes = learn(*codes(chosen.train, FRAMES, chosen.step)[:2])
     values, people, videos = codes(chosen.test, 4, 1)
