@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--step", type=int, default=1, help="every so many people to learn from")
     chosen = parser.parse_args()
     mean, axes = learn(*codes(chosen.train, FRAMES, chosen.step)[:2])
-    values, people, videos = codes(chosen.test, 4, 1)
+    values, people, videos = codes(chosen.test, FRAMES, 1)
     names = sorted(set(videos))
     owners = np.array([people[videos == name][0] for name in names])
     placed = np.array([values[videos == name].mean(axis=0) - mean for name in names]) @ axes

@@ -53,12 +53,17 @@ def main() -> None:
                     f"{threads} threads, {name(steps, mirrored)}: {1000 * seconds:.1f} ms",
                     flush=True,
                 )
+    sets = {}
+    for folder in options.stills:
+        stills = find_stills(folder)
+        if names is not None and any(still.group in names for still in stills):
+            stills = [still for still in stills if still.group in names]
+        # Every way is measured against the same labels, those of the mirror-proof answers.
+        loaded.model.config = replace(config, mirrored=True)
+        sets[folder] = evaluate(loaded, stills).in_place()
     for steps, mirrored in WAYS:
         way = name(steps, mirrored)
-        for folder in options.stills:
-            stills = find_stills(folder)
-            if names is not None and any(still.group in names for still in stills):
-                stills = [still for still in stills if still.group in names]
+        for folder, stills in sets.items():
             for box in options.box:
                 loaded.model.config = replace(config, mirrored=mirrored)
                 if box == "tracked":
@@ -68,7 +73,7 @@ def main() -> None:
                 else:
                     loaded.model.config = replace(loaded.model.config, steps=steps)
                     detector = default_detector() if box == "detector" else None
-                    errors = evaluate(loaded, stills, detector=detector).errors
+                    errors = evaluate(loaded, stills, detector=detector).errors_as_labelled
                     errors = errors[np.isfinite(errors)]
                 print(
                     f"{folder}, {box}, {way}: NME {errors.mean():.3f} ({len(errors)})", flush=True

@@ -7,12 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 from rich.table import Table
 
 from trainer import console
 from trainer.console import DeviceOption
-from trainer.data.stills import find_stills, read_names
+from trainer.data.stills import Still, find_stills, read_names, set_name
 from trainer.errors import RedError
 
 if TYPE_CHECKING:
@@ -58,8 +59,9 @@ def calibrate(
     target = resolve_device(device)
     loaded = load_model(model, target)
     names = read_names(only) if only else None
+    shifts: dict[str, float] = {}
     seen = Observations.joined(
-        [*_stills(loaded, stills or [], names), *_videos(loaded, videos or [])]
+        [*_stills(loaded, stills or [], names, shifts), *_videos(loaded, videos or [])]
         or [_nothing_given()]
     )
     _check_halves(seen)
@@ -70,6 +72,7 @@ def calibrate(
     note = {
         "sets": sorted(set(seen.sets.tolist())),
         "people_or_photos": len(set(seen.groups.tolist())),
+        "label_shifts": shifts,
         "fitted_on": "the half for which fold_of('calibration of NAME', 2) is 0",
         "measured_on_the_other": figures,
     }
@@ -83,22 +86,33 @@ def calibrate(
 
 
 def _stills(
-    loaded: LoadedModel, folders: list[Path], names: frozenset[str] | None
+    loaded: LoadedModel,
+    folders: list[Path],
+    names: frozenset[str] | None,
+    shifts: dict[str, float],
 ) -> Iterator[Observations]:
+    """What the model says of each folder; notes in ``shifts`` what is taken off its labels."""
     from trainer.calibration_data import observe_stills
     from trainer.evaluate import evaluate
 
     for folder in folders:
-        found = find_stills(folder)
+        found = [still for still in find_stills(folder) if _labelled(still, loaded)]
         if names is not None and any(still.group in names for still in found):
             found = [still for still in found if still.group in names]
         with console.errors.status(f"{folder}") as status:
+            found = evaluate(loaded, found).in_place()
+            shifts |= {set_name(folder): still.shift for still in found if still.shift}
             yield observe_stills(
                 loaded,
-                evaluate(loaded, found).in_place(),
-                _set_name(folder),
+                found,
+                set_name(folder),
                 on_progress=lambda n, of: status.update(f"{folder}: face {n} of {of}"),  # noqa: B023
             )
+
+
+def _labelled(still: Still, loaded: LoadedModel) -> bool:
+    landmarks = still.landmarks(loaded.model.config.n_landmarks)
+    return bool(np.isfinite(landmarks).all(axis=-1).any())
 
 
 def _videos(loaded: LoadedModel, folders: list[Path]) -> Iterator[Observations]:
@@ -110,13 +124,9 @@ def _videos(loaded: LoadedModel, folders: list[Path]) -> Iterator[Observations]:
             yield observe_videos(
                 loaded,
                 find_annotated_videos(folder),
-                _set_name(folder),
+                set_name(folder),
                 on_progress=lambda n, of: status.update(f"{folder}: video {n} of {of}"),  # noqa: B023
             )
-
-
-def _set_name(folder: Path) -> str:
-    return "/".join(folder.resolve().parts[-2:])
 
 
 def _nothing_given() -> Observations:

@@ -276,10 +276,16 @@ class Trainer:
             "step": self.step,
             "seed": self.options.seed,
             "network": to_dict(self.config.network),
+            "label_shifts": self._label_shifts(),
             "curves": self.curves.position(),
         }
         save_tensors(self.out_dir / STATE_FILE, self.learner.tensors(), header)
         self.curves.plot()
+
+    def _label_shifts(self) -> dict[str, float]:
+        """What is taken off the labels, by folder: part of what a run learns from."""
+        shifts: dict[str, float] = self.options.info.get("data", {}).get("label_shifts", {})
+        return shifts
 
     def _resume(self) -> None:
         path = self.out_dir / STATE_FILE
@@ -288,10 +294,11 @@ class Trainer:
             return
         tensors, header = load_tensors(path)
         same = header["network"] == _as_json(to_dict(self.config.network))
+        same = same and header.get("label_shifts", {}) == self._label_shifts()
         if not same or header["seed"] != self.options.seed:
             raise TrainingError(
-                f"{self.out_dir}: holds a run with another network, other people or another "
-                "seed; choose an empty --out folder or the same settings"
+                f"{self.out_dir}: holds a run with another network, other people, another "
+                "--label-shift or another seed; choose an empty --out folder or the same settings"
             )
         self.stage, self.step = header["stage"], header["step"]
         self.learner.restore(tensors, self.stage)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -11,10 +11,10 @@ import torch
 
 from trainer.checkpoint import LoadedModel
 from trainer.data.faces import read_picture
-from trainer.data.stills import Still
+from trainer.data.stills import Still, StillsError, set_name
 from trainer.detection import FaceDetector
 from trainer.geometry import CropTransform, FaceBox
-from trainer.label_shift import LabelShift, measure_label_shift
+from trainer.label_shift import Shift, measure_label_shift
 from trainer.metrics import auc, bootstrap_interval, failure_rate, group_errors, matches, nme
 from trainer.models.rednet import AlignOutput
 from trainer.scheme import scheme_for
@@ -31,7 +31,8 @@ class Evaluation:
     stills : the faces in the order they were given
     errors : (N,) interocular NME in per cent, NaN where no face was found
     landmarks : (N, L, 2) answers in image pixels, NaN where no face was found
-    truth : (N, L, 2) in image pixels, the shift of its set's labels taken off
+    truth : (N, L, 2) in image pixels, the shift of its set's labels taken off (``stills``
+        have it still, see :meth:`in_place`)
     step_errors : (K, N), regression_errors : (N,): the same error of each estimate
     errors_as_labelled : (N,) the error against the labels as the files have them
     shifts : the shift of each set's labels, by its folder, where it could be measured
@@ -44,7 +45,7 @@ class Evaluation:
     step_errors: np.ndarray
     regression_errors: np.ndarray
     errors_as_labelled: np.ndarray
-    shifts: dict[str, LabelShift] = field(default_factory=dict)
+    shifts: dict[str, Shift] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
@@ -80,8 +81,8 @@ class Evaluation:
                 "failure_rate_10": bootstrap_interval(counted, names, failure_rate),
             },
             "label_shifts": {
-                name: {**asdict(shift), "taken_off": shift.sure}
-                for name, shift in self.shifts.items()
+                set_name(folder): {**asdict(shift), "taken_off": shift.sure}
+                for folder, shift in self.shifts.items()
             },
             "as_labelled": {
                 "nme_interocular_mean": None if empty else float(plain.mean()),
@@ -93,11 +94,15 @@ class Evaluation:
     def in_place(self) -> list[Still]:
         """The same stills, the shifts that were found taken off their labels from now on."""
         return [
-            replace(still, shift=still.shift + self.shifts[still.source].pixels)
-            if still.source in self.shifts and self.shifts[still.source].sure
-            else still
+            replace(still, shift=still.shift + _taken_off(still, self.shifts))
             for still in self.stills
         ]
+
+
+def _taken_off(still: Still, shifts: Mapping[str, Shift]) -> float:
+    """Pixels of its set's shift that count for a still: none where it isn't sure."""
+    shift = shifts.get(still.folder)
+    return shift.pixels if shift is not None and shift.sure else 0.0
 
 
 @dataclass
@@ -145,9 +150,9 @@ def evaluate(
     with np.errstate(invalid="ignore"):
         as_labelled = _errors(landmarks, truth)
         shifts = _shifts(stills, landmarks, truth) if config.mirrored else {}
-        for index, still in enumerate(stills):
-            if still.source in shifts and shifts[still.source].sure:
-                truth[index] -= np.float32(shifts[still.source].pixels)
+        truth -= np.array([_taken_off(still, shifts) for still in stills], np.float32)[
+            :, None, None
+        ]
         return Evaluation(
             stills,
             _errors(landmarks, truth),
@@ -175,16 +180,16 @@ def crop_of(
     return CropTransform.from_box(best, angle=getattr(best, "angle", 0.0))
 
 
-def _shifts(stills: list[Still], landmarks: np.ndarray, truth: np.ndarray) -> dict[str, LabelShift]:
+def _shifts(stills: list[Still], landmarks: np.ndarray, truth: np.ndarray) -> dict[str, Shift]:
     """The shift of the labels of each set that has enough faces, by its folder."""
-    sources = np.array([still.source for still in stills])
+    folders = np.array([still.folder for still in stills])
     found = {}
-    for source in dict.fromkeys(sources.tolist()):
-        own = np.flatnonzero(sources == source)
+    for folder in dict.fromkeys(folders.tolist()):
+        own = np.flatnonzero(folders == folder)
         groups = [stills[index].group for index in own]
         shift = measure_label_shift(landmarks[own], truth[own], groups)
         if shift is not None:
-            found[source] = shift
+            found[folder] = shift
     return found
 
 
@@ -196,6 +201,8 @@ def _tasks(
 ) -> Iterator[_Task]:
     for index, still in enumerate(stills):
         truth[index] = still.landmarks(truth.shape[1])
+        if not np.isfinite(truth[index]).all(axis=-1).any():
+            raise StillsError(f"{still.annotation}: no landmark is labelled; remove the file")
         image = read_picture(still)
         transform = crop_of(image, truth[index], detector)
         if on_progress is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
@@ -101,7 +102,7 @@ def _show(summary: dict[str, Any]) -> None:
         "f_REG": _percent(summary["regression"]),
         "by part": ", ".join(f"{k} {_percent(v)}" for k, v in summary["groups"].items()),
         **{
-            f"labels of {name}": _shift_in_words(shift)
+            f"labels of {escape(name)}": _shift_in_words(shift)
             for name, shift in summary["label_shifts"].items()
         },
         "against labels as they are": f"{_percent(plain['nme_interocular_mean'])} mean, "
@@ -113,10 +114,10 @@ def _show(summary: dict[str, Any]) -> None:
 
 
 def _shift_in_words(shift: dict[str, Any]) -> str:
-    size = f"{shift['pixels']:.2f} px ({shift['low']:.2f} to {shift['high']:.2f})"
+    size = f"{shift['pixels']:+.2f} px ({shift['low']:+.2f} to {shift['high']:+.2f}) to the right"
     if shift["taken_off"]:
-        return f"{size} right of and below the landmarks, taken off (docs/labels.md)"
-    return f"{size} right of the landmarks, left as they are"
+        return f"{size} of the landmarks, taken off on both axes (docs/labels.md)"
+    return f"{size} of the landmarks, left as they are"
 
 
 def _percent(value: float | None) -> str:

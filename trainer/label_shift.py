@@ -4,7 +4,8 @@ A program that counts pixels from 1 where another counts from 0, or a detector t
 moves every label of a set to the right and down. People wouldn't see one pixel, but a network
 learns it, and in a picture's mirror the same shift points the other way. An answer that is the
 mean of those for a picture and its mirror picture therefore has no shift to the side, whatever
-the network has learned, and what the labels have beside it is their own.
+the network has learned, and what the labels have beside it is their own. (An aligner that is
+drawn to the middle of its box, when that is the box of the labels, sees a little less of it.)
 
 Downwards a mirror shows nothing. Whatever moves a label to the right by counting or rounding
 moves it down as far, so that is what is assumed; docs/labels.md says what speaks for it.
@@ -20,39 +21,47 @@ import numpy as np
 from trainer.metrics import FAILURE, bootstrap_interval, interocular, nme
 from trainer.scheme import scheme_for
 
-LEAST_FACES = 30
-"""Fewer faces than this say too little."""
+LEAST_FACES, LEAST_GROUPS = 30, 10
+"""Fewer faces, or faces of fewer people or photos, say too little."""
 
 NOTICED = 0.2
 """A shift that may be smaller than so many pixels is left alone."""
 
+NOTICED_PART = 0.002
+"""Likewise, as part of the interocular distance."""
+
+
+_LEAST_TURN, _STRAIGHT = 1e-3, 0.02  # parts of the interocular distance
+
 
 @dataclass(frozen=True)
-class LabelShift:
-    """How far to the right of, and below, its landmarks a set's labels lie.
+class Shift:
+    """How far a whole set is moved, in pixels of its pictures.
 
     Attributes
     ----------
-    pixels : in pixels of the set's pictures
+    pixels : the estimate
     low, high : 95 % bootstrap interval over people or photos
     faces : how many it was measured on
+    least : what it has to be larger than, to be more than nothing
     """
 
     pixels: float
     low: float
     high: float
     faces: int
+    least: float = NOTICED
 
     @property
     def sure(self) -> bool:
-        """Whether it is more than nothing, to the right or to the left."""
-        return self.low > NOTICED or self.high < -NOTICED
+        """Whether it is more than nothing, to the one side or the other."""
+        return self.low > self.least or self.high < -self.least
 
 
 def measure_label_shift(
     answers: np.ndarray, labels: np.ndarray, groups: Sequence[str]
-) -> LabelShift | None:
-    """The shift of a set's labels, from answers that are the same in the mirror.
+) -> Shift | None:
+    """How far to the right of their landmarks, and so below them, a set's labels lie.
 
     Parameters
     ----------
@@ -63,51 +72,66 @@ def measure_label_shift(
 
     Returns
     -------
-    None where fewer than :data:`LEAST_FACES` faces can be used. Failures aren't; and what
-    differs between faces turned to the left and to the right, or tilted, is taken out.
+    None where too few faces, people or photos can be used, or all are turned alike. Failures
+    aren't used; and what differs between faces turned to the left and to the right, or tilted,
+    is taken out.
     """
-    return _fitted(answers, labels, groups, column=0)
+    fitted = _fit(answers, labels, groups)
+    return None if fitted is None else fitted.aside
 
 
 def measure_answers_below(
     answers: np.ndarray, labels: np.ndarray, groups: Sequence[str]
-) -> LabelShift | None:
+) -> Shift | None:
     """How far down the face answers lie from where upright and tilted labels agree.
 
     A shift that a network learned runs down the face, and down a face tilted to one side is
     to the other side in the picture; the labels' own shift is the same however a face is
     tilted. So the difference between tilted faces shows what a network learned of a shift
-    downwards. Parameters are those of :func:`measure_label_shift`; the shift is of the
-    answers here, in pixels.
+    downwards. Parameters are those of :func:`measure_label_shift`.
     """
-    return _fitted(answers, labels, groups, column=3)
+    fitted = _fit(answers, labels, groups)
+    return None if fitted is None else fitted.with_tilt
 
 
-def _fitted(
-    answers: np.ndarray, labels: np.ndarray, groups: Sequence[str], column: int
-) -> LabelShift | None:
-    """One coefficient of how far labels lie to the right of answers: of 1, of how far a face
-    is turned and its third power, and of the sine of its tilt."""
-    scheme = scheme_for(labels.shape[1])
-    used = np.isfinite(labels).any(axis=(1, 2)) & np.isfinite(answers).all(axis=(1, 2))
-    apart = labels[used].astype(np.float64) - answers[used]
-    moved = np.nanmean(apart, axis=1, keepdims=True)
-    # As it lies, the smallest faces' shift alone would be a failure.
-    used[used] = nme(apart - moved + labels[used], labels[used]) < FAILURE
-    if used.sum() < LEAST_FACES:
+@dataclass(frozen=True)
+class _Fit:
+    """Coefficients of how far labels lie to the right of answers: a constant, and the sine
+    of the face's tilt."""
+
+    aside: Shift
+    with_tilt: Shift
+
+
+def _fit(answers: np.ndarray, labels: np.ndarray, groups: Sequence[str]) -> _Fit | None:
+    first, second = scheme_for(labels.shape[1]).eye_corners
+    used = np.isfinite(labels[:, [first, second]]).all(axis=(1, 2))
+    used &= np.isfinite(answers).all(axis=(1, 2))
+    moved = np.nanmean(labels[used] - answers[used].astype(np.float64), axis=1, keepdims=True)
+    # As they lie, the smallest faces' shift alone would be a failure.
+    used[used] = nme(answers[used] + moved, labels[used]) < FAILURE
+    names = [group for group, taken in zip(groups, used, strict=True) if taken]
+    if len(names) < LEAST_FACES or len(set(names)) < LEAST_GROUPS:
         return None
     answers = answers[used].astype(np.float64)
     aside = np.nanmean(labels[used, :, 0] - answers[..., 0], axis=1)
-    first, second = (answers[:, corner] for corner in scheme.eye_corners)
-    along = (second - first) / interocular(answers)[:, None]
-    middle = answers.mean(axis=1) - (first + second) / 2
-    turned = (middle * along).sum(axis=1) / interocular(answers)
-    terms = np.stack([np.ones(len(aside)), turned, turned**3, along[:, 1]], axis=1)
+    size = interocular(answers)
+    along = (answers[:, second] - answers[:, first]) / size[:, None]
+    middle = answers.mean(axis=1) - (answers[:, first] + answers[:, second]) / 2
+    turned = (middle * along).sum(axis=1) / size
+    poses = np.stack([along[:, 1], turned, turned**3], axis=1)
+    alike = np.ptp(poses, axis=0) < _LEAST_TURN
+    if np.abs(poses[:, alike]).max(initial=0) > _STRAIGHT:
+        return None  # what is constant can't be told from what turning does
+    terms = np.column_stack([np.ones(len(aside)), np.where(alike, 0.0, poses)])
 
-    def coefficient(rows: np.ndarray) -> float:
-        return float(np.linalg.lstsq(terms[rows], aside[rows], rcond=None)[0][column])
+    def coefficient(column: int) -> Shift:
+        def of(rows: np.ndarray) -> float:
+            return float(np.linalg.lstsq(terms[rows], aside[rows], rcond=None)[0][column])
 
-    everyone = np.arange(len(aside))
-    names = [group for group, taken in zip(groups, used, strict=True) if taken]
-    low, high = bootstrap_interval(everyone, names, coefficient)
-    return LabelShift(coefficient(everyone), low, high, len(aside))
+        everyone = np.arange(len(aside))
+        low, high = bootstrap_interval(everyone, names, of)
+        least = max(NOTICED, NOTICED_PART * float(np.median(size)))
+        return Shift(of(everyone), low, high, len(aside), least)
+
+    return _Fit(coefficient(0), coefficient(1))

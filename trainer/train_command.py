@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +19,14 @@ from trainer.config import RED_LITE, RedConfig, config_for
 from trainer.console import DeviceOption
 from trainer.data.clips import ClipSource, MixedClips, MovedStills
 from trainer.data.faces import FaceSet, load_faces
-from trainer.data.stills import Still, StillsError, find_stills, read_names, split_by_group
+from trainer.data.stills import (
+    Still,
+    StillsError,
+    find_stills,
+    read_names,
+    set_name,
+    split_by_group,
+)
 from trainer.data.video_faces import joined, load_video_faces
 from trainer.engine import Progress as UpdateProgress
 from trainer.engine import Trainer, TrainingData, TrainOptions, with_lengths
@@ -104,7 +112,7 @@ def train(
     info = {
         "data": {
             "stills": [path.name for path in stills],
-            "label_shifts": {path.name: pixels for path, pixels in shifts.items()},
+            "label_shifts": {set_name(path): pixels for path, pixels in shifts.items()},
             "videos": [path.name for path in videos or []],
             "video_stills": video_stills,
             "faces": len(faces.patches),
@@ -156,16 +164,19 @@ def _label_shifts(given: list[str], folders: list[Path]) -> dict[Path, float]:
     for text in given:
         name, _, number = text.rpartition("=")
         try:
-            shifts[Path(name)] = float(number)
+            pixels = float(number)
         except ValueError:
+            pixels = math.nan
+        if not name or not math.isfinite(pixels):
             raise StillsError(
                 f"--label-shift {text}: not DIR=PIXELS, as in --label-shift {folders[0]}=1.05"
-            ) from None
-        if Path(name) not in folders:
-            raise StillsError(
-                f"--label-shift {text}: {name} isn't among the folders of --stills; "
-                "write it as it is there"
             )
+        if Path(name) not in folders or Path(name) in shifts:
+            raise StillsError(
+                f"--label-shift {text}: {name} has to be one of the folders of --stills, written "
+                "as it is there, and to be given once"
+            )
+        shifts[Path(name)] = pixels
     return shifts
 
 

@@ -4,8 +4,8 @@ The code (C_id of f_ENC, averaged) was learnt along with the landmarks and is we
 people nobody trained on, 31 % of 123 videos were nearest to another video of the same person
 (chance 3 %). Above :data:`SURE` few are left: 7 % of the videos got a name, all of them the right
 one, and no stranger did. The weights before these knew people better (38 %, and 20 % of the videos
-named, 88 % rightly). f_CLS knows the people it was trained on; trained further on a project's people, it
-may be sure of them.
+named, 88 % rightly); a model fine-tuned from those is compared in these axes, which fit it less.
+f_CLS may be sure of a project's people once it was trained further on them.
 """
 
 from __future__ import annotations

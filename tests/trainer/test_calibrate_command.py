@@ -68,6 +68,15 @@ def call(*arguments):
     return runner.invoke(app, ["calibrate", *(str(a) for a in arguments), "--device", "cpu"])
 
 
+def test_a_picture_without_a_labelled_landmark_is_passed_over(model, stills, tmp_path):
+    write_pts(stills / "Ann" / "1.pts", np.full((7, 2), np.nan))
+    result = call(model, "--stills", stills, "--out", tmp_path / "new.safetensors")
+    assert result.exit_code == 0, result.output
+    calibration = load_model(tmp_path / "new.safetensors").info["calibration"]
+    assert calibration["people_or_photos"] == len(PEOPLE) - 1
+    assert calibration["label_shifts"] == {}
+
+
 def test_calibrating_writes_model_figures_and_plot(model, stills, videos, tmp_path):
     new, figures, plot = tmp_path / "new.safetensors", tmp_path / "f.json", tmp_path / "r.png"
     result = call(

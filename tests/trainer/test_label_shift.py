@@ -4,7 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainer.face_3d import FACE_3D
-from trainer.label_shift import LEAST_FACES, LabelShift, measure_label_shift
+from trainer.label_shift import (
+    LEAST_FACES,
+    LEAST_GROUPS,
+    Shift,
+    measure_answers_below,
+    measure_label_shift,
+)
 from trainer.pose import rotation_of
 from trainer.scheme import IBUG68
 
@@ -64,8 +70,10 @@ def test_a_network_that_errs_towards_the_middle_of_turned_faces_shifts_nothing()
 def test_answers_too_low_on_the_face_are_not_a_shift_of_tilted_ones():
     truth, rolls = faces(200)
     down = np.stack([-np.sin(rolls), np.cos(rolls)], axis=1)[:, None]
-    found = measure_label_shift(truth + 1.5 * down, truth, names(200))
-    assert found.pixels == pytest.approx(0, abs=0.05)
+    answers = truth + 1.5 * down
+    assert measure_label_shift(answers, truth, names(200)).pixels == pytest.approx(0, abs=0.05)
+    below = measure_answers_below(answers, truth, names(200))
+    assert below.pixels == pytest.approx(1.5, abs=0.2)
 
 
 def test_the_interval_holds_the_shift_and_narrows_with_more_faces():
@@ -87,9 +95,31 @@ def test_faces_not_found_unlabelled_or_failed_do_not_count():
     labels[1] = np.nan
     labels[2] *= 1.4
     labels[3, :20] = np.nan
+    labels[4, 36] = np.nan
     found = measure_label_shift(answers, labels, names(50))
     assert found.pixels == pytest.approx(0.5, abs=1e-6)
-    assert found.faces == 47
+    assert found.faces == 46
+
+
+def test_many_faces_of_few_people_say_nothing():
+    truth, _ = faces(60)
+    people = [str(n % LEAST_GROUPS) for n in range(60)]
+    assert measure_label_shift(truth, truth + 1, people) is not None
+    fewer = [str(n % (LEAST_GROUPS - 1)) for n in range(60)]
+    assert measure_label_shift(truth, truth + 1, fewer) is None
+
+
+def test_faces_that_all_look_to_the_same_side_alike_say_nothing():
+    truth, _ = faces(1, turned=lambda rng: 30)
+    alike = np.repeat(truth, 40, axis=0)
+    assert measure_label_shift(alike, alike + 1, names(40)) is None
+
+
+def test_a_large_face_needs_a_larger_shift():
+    truth, _ = faces(60)
+    large = truth * 5
+    assert measure_label_shift(truth, truth + 0.3, names(60)).sure
+    assert not measure_label_shift(large, large + 0.3, names(60)).sure
 
 
 def test_too_few_faces_say_nothing():
@@ -104,4 +134,4 @@ def test_too_few_faces_say_nothing():
     [(0.5, 1.1, True), (-1.1, -0.5, True), (0.1, 1.1, False), (-0.3, 0.3, False)],
 )
 def test_only_a_shift_that_cannot_be_next_to_nothing_is_sure(low, high, sure):
-    assert LabelShift((low + high) / 2, low, high, 50).sure is sure
+    assert Shift((low + high) / 2, low, high, 50).sure is sure

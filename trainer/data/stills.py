@@ -32,7 +32,7 @@ class Still:
     ``group`` is what must not be split between training and testing (a person, or the
     photo several faces come from); ``identity`` the person, or None if unknown; ``shift``
     how many pixels its labels lie to the right of and below what they mark, see
-    :mod:`trainer.label_shift`; ``source`` the last two parts of the set's folder.
+    :mod:`trainer.label_shift`; ``folder`` the set's, as a full path.
     """
 
     image: Path
@@ -40,7 +40,7 @@ class Still:
     group: str
     identity: str | None
     shift: float = 0.0
-    source: str = ""
+    folder: str = ""
 
     def landmarks(self, n_landmarks: int = 68) -> np.ndarray:
         """(L, 2) float32 xy in pixels, 0-based, the shift taken off; NaN where unlabelled.
@@ -76,7 +76,7 @@ def find_stills(
     folder = Path(folder)
     if not folder.is_dir():
         raise StillsError(f"{folder}: no such folder; give a folder of pictures with .pts files")
-    source = "/".join(folder.resolve().parts[-2:])
+    whole = str(folder.resolve())
     stills = []
     for annotation in sorted(folder.rglob("*.pts")):
         image = _picture_of(annotation)
@@ -87,13 +87,18 @@ def find_stills(
         group = identity or photo_name(annotation.stem)
         if group in exclude or (only is not None and group not in only):
             continue
-        stills.append(Still(image, annotation, group, identity, shift, source))
+        stills.append(Still(image, annotation, group, identity, shift, whole))
     if not stills:
         raise StillsError(
             f"{folder}: no picture with a .pts file of the same name is left to use; "
             "check the folder and the lists of names"
         )
     return stills
+
+
+def set_name(folder: str | Path) -> str:
+    """A set's name in reports: the last two parts of its folder."""
+    return "/".join(Path(folder).resolve().parts[-2:])
 
 
 def photo_name(stem: str) -> str:

@@ -22,9 +22,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
-for command in (steps, cascade, temporal, identity):
+for command in (steps, cascade, temporal, identity, labels):
     app.command()(command)
-app.command()(labels)
 app.command()(peers)
 app.command()(speed)
 app.command()(ranking)

@@ -12,7 +12,7 @@ import typer
 
 from trainer import console
 from trainer.errors import RedError
-from trainer.label_shift import LabelShift, measure_answers_below, measure_label_shift
+from trainer.label_shift import Shift, measure_answers_below, measure_label_shift
 
 if TYPE_CHECKING:
     from trainer.data.stills import Still
@@ -35,6 +35,7 @@ def labels(
     """How far each set's labels lie beside their landmarks, by our aligner and by others."""
     from trainer.checkpoint import load_model
     from trainer.data.stills import find_stills
+    from trainer.evaluate import evaluate
     from trainer.experiments.report import write_report
     from trainer.peers.environment import available, peers_folder
     from trainer.peers.stills import load_set, spread
@@ -51,7 +52,7 @@ def labels(
                 continue
             stills = spread(find_stills(data / name), limit)
             status.update(f"{name}: ours")
-            rows.append(_row(name, loaded.name, stills, _ours(loaded, stills)))
+            rows.append(_row(name, loaded.name, stills, evaluate(loaded, stills).landmarks))
             if versions:
                 assert folder is not None  # peers run only from there
                 truth = load_set(stills)
@@ -74,7 +75,7 @@ def mirror_proof(folder: Path, name: str, data: StillSet) -> np.ndarray:
     from trainer.scheme import IBUG68
 
     peer = next(peer for peer in PEERS if peer.name == name)
-    boxes = [FaceBox.around(points) for points in data.truth]
+    boxes = [box for box in data.boxes["truth"] if box is not None]
     widths = [picture.shape[1] for picture in data.pictures]
     mirrored = [np.ascontiguousarray(picture[:, ::-1]) for picture in data.pictures]
     other_boxes = [
@@ -87,37 +88,32 @@ def mirror_proof(folder: Path, name: str, data: StillSet) -> np.ndarray:
     return (own + np.stack(back)) / 2
 
 
-def _ours(loaded: Any, stills: list[Still]) -> np.ndarray:
-    from trainer.evaluate import evaluate
-
-    return evaluate(loaded, stills).landmarks
-
-
 def _row(name: str, aligner: str, stills: list[Still], answers: np.ndarray) -> Row:
     """The measures of one aligner on one set; a shift is [pixels, low, high] or None."""
     from trainer.metrics import interocular
 
     truth = np.stack([still.landmarks() for still in stills])
     groups = [still.group for still in stills]
-    large = interocular(truth) > np.median(interocular(truth))
+    large = interocular(truth) > np.nanmedian(interocular(truth))
 
-    def right(chosen: np.ndarray) -> list[float] | None:
+    def right(chosen: np.ndarray) -> Shift | None:
         names = [group for group, kept in zip(groups, chosen, strict=True) if kept]
-        return _plain(measure_label_shift(answers[chosen], truth[chosen], names))
+        return measure_label_shift(answers[chosen], truth[chosen], names)
 
+    whole = right(np.ones(len(stills), bool))
     return {
         "set": name,
         "aligner": aligner,
-        "faces": len(stills),
-        "right": right(np.ones(len(stills), bool)),
-        "right_small": right(~large),
-        "right_large": right(large),
+        "faces": 0 if whole is None else whole.faces,
+        "right": _plain(whole),
+        "right_small": _plain(right(~large)),
+        "right_large": _plain(right(large)),
         "down": float(np.nanmean(truth[..., 1] - answers[..., 1])),
         "answers_below": _plain(measure_answers_below(answers, truth, groups)),
     }
 
 
-def _plain(shift: LabelShift | None) -> list[float] | None:
+def _plain(shift: Shift | None) -> list[float] | None:
     return None if shift is None else [shift.pixels, shift.low, shift.high]
 
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 FACES_TO_LEARN = 160
 """Training faces per set for the fixed offsets, evenly over all of it."""
 
+PLACED = 1000
+"""Training faces per set that tell where its labels lie."""
+
 HEADS, HEAD_FRAMES = 10, 50
 """Test people, one clip each, and its first frames."""
 
@@ -102,14 +105,16 @@ def compare_stills(
     rows: list[Row] = []
     learn = FACES_TO_LEARN if limit is None else min(FACES_TO_LEARN, limit)
     for title, measured, training in _sets(data):
+        tell(f"{title}, where the labels lie")
         # One shift of all labels isn't anybody's error; see trainer.label_shift.
-        measured = evaluate(loaded, measured).in_place()
-        known = load_set(evaluate(loaded, spread(training, learn)).in_place())
+        measured = evaluate(loaded, spread(measured, limit)).in_place()
+        most = PLACED if limit is None else limit
+        known = load_set(spread(evaluate(loaded, spread(training, most)).in_place(), learn))
         answers = align_all(
             loaded, names, folder, known, "truth", partial(_told, tell, f"{title}, offset")
         )
         offsets = {name: learn_offset(points, known.truth) for name, points in answers.items()}
-        test = load_set(spread(measured, limit), detector=default_detector())
+        test = load_set(measured, detector=default_detector())
         for box in test.boxes:
             answers = align_all(loaded, names, folder, test, box, partial(_told, tell, title))
             found = still_rows(answers, test.truth, test.groups, offsets)

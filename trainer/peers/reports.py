@@ -58,6 +58,8 @@ def stills_report(rows: Sequence[Row], about: Mapping[str, Any], command: str) -
         [
             NORMALISER,
             OFFSET,
+            "A shift of all labels of a set, measured with our mirror-proof answers, is taken off "
+            "for everybody alike (docs/labels.md).",
             "Means are over faces that every aligner found, failures and AUC over all of them.",
             "7 points are the subset 36, 39, 42, 45, 30, 48, 54 of the same 68-point results; no "
             "network with 7 outputs is in this table.",

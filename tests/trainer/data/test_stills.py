@@ -15,6 +15,7 @@ from trainer.data.stills import (
     fold_of,
     photo_name,
     read_names,
+    set_name,
     split_by_group,
 )
 
@@ -44,7 +45,8 @@ def test_a_sets_shift_is_taken_off_its_labels(tmp_path: Path) -> None:
     place(tmp_path, "a")
     write_pts(tmp_path / "a.pts", np.array([[10.0, 20.0], [np.nan, np.nan]]))
     (still,) = find_stills(tmp_path, shift=1.25)
-    assert still.source == "/".join(tmp_path.parts[-2:])
+    assert still.folder == str(tmp_path.resolve())
+    assert set_name(still.folder) == "/".join(tmp_path.parts[-2:])
     np.testing.assert_allclose(still.landmarks(2), [[8.75, 18.75], [np.nan, np.nan]])
 
 
