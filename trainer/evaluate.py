@@ -31,10 +31,8 @@ class Evaluation:
     stills : the faces in the order they were given
     errors : (N,) interocular NME in per cent, NaN where no face was found
     landmarks : (N, L, 2) answers in image pixels, NaN where no face was found
-    truth : (N, L, 2) in image pixels, the shift of its set's labels taken off (``stills``
-        have it still, see :meth:`in_place`)
+    truth : (N, L, 2) in image pixels, the labels as they are
     step_errors : (K, N), regression_errors : (N,): the same error of each estimate
-    errors_as_labelled : (N,) the error against the labels as the files have them
     shifts : the shift of each set's labels, by its folder, where it could be measured
     """
 
@@ -44,7 +42,6 @@ class Evaluation:
     truth: np.ndarray
     step_errors: np.ndarray
     regression_errors: np.ndarray
-    errors_as_labelled: np.ndarray
     shifts: dict[str, Shift] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -53,10 +50,12 @@ class Evaluation:
 
         ``nme_with_misses`` counts a face not found as 100 %; it is a failure, and 0 in
         the AUC. ``intervals`` are 95 % bootstrap intervals over people or photos.
-        ``as_labelled`` has the same errors with no shift taken off the labels.
+        All are against the labels as they are; ``labels_in_place`` has the error with the
+        sets' shifts taken off, to the side alone and on both axes, and is empty where none is
+        sure.
         """
         found = np.isfinite(self.errors)
-        hit, plain = self.errors[found], self.errors_as_labelled[found]
+        hit = self.errors[found]
         misses = int((~found).sum())
         counted = np.where(found, self.errors, 100.0)
         names = [still.group for still in self.stills]
@@ -81,14 +80,32 @@ class Evaluation:
                 "failure_rate_10": bootstrap_interval(counted, names, failure_rate),
             },
             "label_shifts": {
-                set_name(folder): {**asdict(shift), "taken_off": shift.sure}
+                set_name(folder): {**asdict(shift), "sure": shift.sure}
                 for folder, shift in self.shifts.items()
             },
-            "as_labelled": {
-                "nme_interocular_mean": None if empty else float(plain.mean()),
-                "failure_rate_10": failure_rate(plain, misses),
-                "auc_10": auc(plain, misses),
+            "labels_in_place": {
+                name: {
+                    "nme_interocular_mean": float(errors[found].mean()),
+                    "failure_rate_10": failure_rate(errors[found], misses),
+                    "auc_10": auc(errors[found], misses),
+                }
+                for name, errors in self.errors_in_place().items()
             },
+        }
+
+    def errors_in_place(self) -> dict[str, np.ndarray]:
+        """(N,) errors with the sure shifts taken off the labels, "to_the_side" and on
+        "both_axes"; empty where no shift is sure."""
+        shifts = [_taken_off(still, self.shifts) for still in self.stills]
+        if not any(shifts):
+            return {}
+        off = np.array(shifts, np.float32)[:, None, None]
+        axes = {
+            "to_the_side": np.array([1, 0], np.float32),
+            "both_axes": np.array([1, 1], np.float32),
+        }
+        return {
+            name: _errors(self.landmarks, self.truth - off * axis) for name, axis in axes.items()
         }
 
     def in_place(self) -> list[Still]:
@@ -121,8 +138,9 @@ def evaluate(
 ) -> Evaluation:
     """Align every still, in float32, and compare it with its annotation.
 
-    A shift of all labels of a set (:mod:`trainer.label_shift`) is measured and taken off,
-    where the network looks at mirror pictures too; the errors with it are kept beside.
+    Errors are against the labels as they are. A shift of all labels of a set
+    (:mod:`trainer.label_shift`) is measured beside, where the network looks at mirror
+    pictures too.
 
     Parameters
     ----------
@@ -148,11 +166,6 @@ def evaluate(
             for k in range(config.steps):
                 steps[k, task.index] = back(out.per_step[k, row].cpu().numpy())
     with np.errstate(invalid="ignore"):
-        as_labelled = _errors(landmarks, truth)
-        shifts = _shifts(stills, landmarks, truth) if config.mirrored else {}
-        truth -= np.array([_taken_off(still, shifts) for still in stills], np.float32)[
-            :, None, None
-        ]
         return Evaluation(
             stills,
             _errors(landmarks, truth),
@@ -160,8 +173,7 @@ def evaluate(
             truth,
             np.stack([_errors(one, truth) for one in steps]),
             _errors(regression, truth),
-            as_labelled,
-            shifts,
+            _shifts(stills, landmarks, truth) if config.mirrored else {},
             {"model": loaded.name, "box": "truth" if detector is None else "detector"},
         )
 

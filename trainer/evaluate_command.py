@@ -90,7 +90,6 @@ def _write_pictures(folder: Path, stills: list[Still], loaded: LoadedModel) -> N
 def _show(summary: dict[str, Any]) -> None:
     table = Table(title=f"{summary['model']}, box from the {summary['box']}", show_header=False)
     low, high = summary["intervals"]["nme_with_misses"]
-    plain = summary["as_labelled"]
     rows = {
         "faces": f"{summary['images']}, {summary['no_face']} not found",
         "NME interocular, %": f"{_percent(summary['nme_interocular_mean'])} mean, "
@@ -105,8 +104,13 @@ def _show(summary: dict[str, Any]) -> None:
             f"labels of {escape(name)}": _shift_in_words(shift)
             for name, shift in summary["label_shifts"].items()
         },
-        "against labels as they are": f"{_percent(plain['nme_interocular_mean'])} mean, "
-        f"{plain['failure_rate_10']:.2f} % failures, AUC {plain['auc_10']:.3f}",
+        **{
+            f"with that taken off, {name.replace('_', ' ')}": (
+                f"{figures['nme_interocular_mean']:.2f} mean, "
+                f"{figures['failure_rate_10']:.2f} % failures, AUC {figures['auc_10']:.3f}"
+            )
+            for name, figures in summary["labels_in_place"].items()
+        },
     }
     for name, value in rows.items():
         table.add_row(name, value)
@@ -114,10 +118,9 @@ def _show(summary: dict[str, Any]) -> None:
 
 
 def _shift_in_words(shift: dict[str, Any]) -> str:
-    size = f"{shift['pixels']:+.2f} px ({shift['low']:+.2f} to {shift['high']:+.2f}) to the right"
-    if shift["taken_off"]:
-        return f"{size} of the landmarks, taken off on both axes (docs/labels.md)"
-    return f"{size} of the landmarks, left as they are"
+    size = f"{shift['pixels']:+.2f} px ({shift['low']:+.2f} to {shift['high']:+.2f})"
+    sure = "" if shift["sure"] else ", which may be nothing"
+    return f"{size} to the right of the landmarks{sure} (docs/labels.md)"
 
 
 def _percent(value: float | None) -> str:

@@ -31,6 +31,7 @@ NOTICED_PART = 0.002
 """Likewise, as part of the interocular distance."""
 
 
+_CONSTANT, _TILT = 0, 1  # terms of the fit
 _LEAST_TURN, _STRAIGHT = 1e-3, 0.02  # parts of the interocular distance
 
 
@@ -76,8 +77,7 @@ def measure_label_shift(
     aren't used; and what differs between faces turned to the left and to the right, or tilted,
     is taken out.
     """
-    fitted = _fit(answers, labels, groups)
-    return None if fitted is None else fitted.aside
+    return _fitted(answers, labels, groups, _CONSTANT)
 
 
 def measure_answers_below(
@@ -90,20 +90,14 @@ def measure_answers_below(
     tilted. So the difference between tilted faces shows what a network learned of a shift
     downwards. Parameters are those of :func:`measure_label_shift`.
     """
-    fitted = _fit(answers, labels, groups)
-    return None if fitted is None else fitted.with_tilt
+    return _fitted(answers, labels, groups, _TILT)
 
 
-@dataclass(frozen=True)
-class _Fit:
-    """Coefficients of how far labels lie to the right of answers: a constant, and the sine
-    of the face's tilt."""
-
-    aside: Shift
-    with_tilt: Shift
-
-
-def _fit(answers: np.ndarray, labels: np.ndarray, groups: Sequence[str]) -> _Fit | None:
+def _fitted(
+    answers: np.ndarray, labels: np.ndarray, groups: Sequence[str], term: int
+) -> Shift | None:
+    """One coefficient of how far labels lie to the right of answers: what is constant, or
+    what goes with the sine of a face's tilt."""
     first, second = scheme_for(labels.shape[1]).eye_corners
     used = np.isfinite(labels[:, [first, second]]).all(axis=(1, 2))
     used &= np.isfinite(answers).all(axis=(1, 2))
@@ -125,13 +119,10 @@ def _fit(answers: np.ndarray, labels: np.ndarray, groups: Sequence[str]) -> _Fit
         return None  # what is constant can't be told from what turning does
     terms = np.column_stack([np.ones(len(aside)), np.where(alike, 0.0, poses)])
 
-    def coefficient(column: int) -> Shift:
-        def of(rows: np.ndarray) -> float:
-            return float(np.linalg.lstsq(terms[rows], aside[rows], rcond=None)[0][column])
+    def coefficient(rows: np.ndarray) -> float:
+        return float(np.linalg.lstsq(terms[rows], aside[rows], rcond=None)[0][term])
 
-        everyone = np.arange(len(aside))
-        low, high = bootstrap_interval(everyone, names, of)
-        least = max(NOTICED, NOTICED_PART * float(np.median(size)))
-        return Shift(of(everyone), low, high, len(aside), least)
-
-    return _Fit(coefficient(0), coefficient(1))
+    everyone = np.arange(len(aside))
+    low, high = bootstrap_interval(everyone, names, coefficient)
+    least = max(NOTICED, NOTICED_PART * float(np.median(size)))
+    return Shift(coefficient(everyone), low, high, len(aside), least)

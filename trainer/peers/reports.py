@@ -58,8 +58,9 @@ def stills_report(rows: Sequence[Row], about: Mapping[str, Any], command: str) -
         [
             NORMALISER,
             OFFSET,
-            "A shift of all labels of a set, measured with our mirror-proof answers, is taken off "
-            "for everybody alike (docs/labels.md).",
+            "Labels in place: a shift of all labels of a set, measured with our mirror-proof "
+            "answers on that set, is taken off on both axes for everybody alike, so errors are "
+            "smaller than against the files (docs/labels.md).",
             "Means are over faces that every aligner found, failures and AUC over all of them.",
             "7 points are the subset 36, 39, 42, 45, 30, 48, 54 of the same 68-point results; no "
             "network with 7 outputs is in this table.",
@@ -175,8 +176,9 @@ def _stills_answer(rows: Sequence[Row]) -> str:
             others = [r for r in here if r["aligner"] != OURS]
             if others:
                 best = min(others, key=lambda r: r["mean"])
+                how = "after offset" if offset else "labels in place"
                 told.append(
-                    f"{place[0]}, box of the {place[1]}, {'after offset' if offset else 'raw'}: "
+                    f"{place[0]}, box of the {place[1]}, {how}: "
                     f"{ours['mean']:.2f} against {best['mean']:.2f} % ({titles[best['aligner']]})"
                 )
     return f"68 points, ours against the best other: {'; '.join(told) or 'no peer ran'}."
@@ -265,7 +267,9 @@ def _ced(rows: Sequence[Row]) -> Figure:
         axis.set(xlim=(0, 15), ylim=(0, 100), title=f"{place[0]}, box of the {place[1]}")
         axis.set(xlabel="error, % of interocular", ylabel="faces, %")
         axis.grid(alpha=0.3)
-        axis.legend(title="solid: after offset, dotted: raw", fontsize=8, title_fontsize=8)
+        axis.legend(
+            title="solid: after offset, dotted: labels in place", fontsize=8, title_fontsize=8
+        )
     return figure
 
 
