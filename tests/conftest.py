@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -33,6 +34,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("QT_QPA_PLATFORM", None)
 if sys.platform == "linux":
     os.environ.pop("WAYLAND_DISPLAY", None)
+
+# Before the first window, for the reason that trainer.heads.gl.open_context gives.
+with contextlib.suppress(ImportError):
+    import triton  # noqa: F401
 
 
 def pytest_unconfigure() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,10 @@ class HeadsError(RedError):
 def open_context() -> moderngl.Context:
     """This process's OpenGL 3.3 context; the first call makes it.
 
+    triton comes with CUDA builds of torch, and torch imports it with the first optimizer. Its
+    LLVM and that of Mesa's software OpenGL share names: whichever loads second takes the
+    other's, and triton crashes then, Mesa doesn't. So triton goes first.
+
     Raises
     ------
     HeadsError
@@ -34,6 +39,8 @@ def open_context() -> moderngl.Context:
             "drawing heads needs moderngl, which isn't installed; "
             'run: pip install "napari-red[heads]"'
         ) from error
+    with contextlib.suppress(ImportError):
+        import triton  # noqa: F401
     backends: list[dict[str, Any]] = [{"backend": "egl"}, {}] if sys.platform == "linux" else [{}]
     told = ""
     for options in backends:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -240,3 +241,21 @@ def test_without_moderngl_the_command_says_what_to_install(tmp_path: Path) -> No
     assert result.returncode == 2
     assert 'pip install "napari-red[heads]"' in result.stderr.replace("\n", " ")
     assert "Traceback" not in result.stderr
+
+
+def test_triton_is_loaded_before_opengl_which_it_crashes_after(
+    tmp_path: Path, opengl: None
+) -> None:
+    (tmp_path / "triton.py").write_text(
+        "print('LLVM' in open('/proc/self/maps').read() if __import__('sys').platform == 'linux'"
+        " else False)"
+    )
+    code = "from trainer.heads.gl import open_context; open_context(); print('drawn')"
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert result.stdout.split() == ["False", "drawn"], result.stderr
