@@ -23,7 +23,7 @@ from trainer.data.stills import find_stills, read_names
 from trainer.data.video_sets import AnnotatedVideo, find_annotated_videos
 from trainer.detection import default_detector
 from trainer.devices import Runner, torch_threads
-from trainer.evaluate import evaluate
+from trainer.evaluate import Convention, evaluate
 from trainer.geometry import FaceBox
 from trainer.metrics import interocular
 from trainer.scheme import scheme_for
@@ -73,7 +73,8 @@ def main() -> None:
                 else:
                     loaded.model.config = replace(loaded.model.config, steps=steps)
                     detector = default_detector() if box == "detector" else None
-                    errors = evaluate(loaded, stills, detector=detector).errors
+                    found = evaluate(loaded, stills, detector=detector, convention=Convention.face)
+                    errors = found.errors
                     errors = errors[np.isfinite(errors)]
                 print(
                     f"{folder}, {box}, {way}: NME {errors.mean():.3f} ({len(errors)})", flush=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import shutil
 import sys
@@ -37,7 +38,7 @@ if sys.platform == "linux":
 
 # Before the first window, for the reason that trainer.heads.gl.open_context gives.
 with contextlib.suppress(ImportError):
-    import triton  # noqa: F401
+    importlib.import_module("triton")
 
 
 def pytest_unconfigure() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -33,12 +34,30 @@ class LoadedModel:
     """A network ready to align, and how it came to be.
 
     ``info`` holds ``network`` (its configuration), ``config``, ``stage``, ``data``,
-    ``metrics``, ``parent`` as far as the file says.
+    ``metrics``, ``parent``, ``label_shift`` as far as the file says.
     """
 
     model: RedNet
     info: dict[str, Any]
     name: str
+
+    @property
+    def label_shift(self) -> np.ndarray:
+        """(2,) float32 xy: how far to the right of its answers, and below them, the labels lie
+        that it was trained on, in pixels of their pictures; 0 where that was never learned.
+
+        Raises
+        ------
+        ModelError
+            If the file says something that is no such thing.
+        """
+        try:
+            shift = np.array(self.info.get("label_shift", (0, 0)), np.float32)
+        except (TypeError, ValueError):
+            shift = np.full(2, np.nan, np.float32)
+        if shift.shape != (2,) or not np.isfinite(shift).all():
+            raise ModelError(f"{self.name}: its label_shift isn't two numbers; copy the file again")
+        return shift
 
 
 def available_models() -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,16 @@ from trainer.scheme import scheme_for
 BATCH = 16
 
 
+class Convention(StrEnum):
+    """Where a model's answers are drawn for comparing them with labels."""
+
+    labels = "labels"
+    """As the labels lie that it was trained on: moved by what it learned of them."""
+
+    face = "face"
+    """On the face, as the program shows them."""
+
+
 @dataclass
 class Evaluation:
     """Every face's answer and error, and what follows from them.
@@ -30,7 +41,8 @@ class Evaluation:
     ----------
     stills : the faces in the order they were given
     errors : (N,) interocular NME in per cent, NaN where no face was found
-    landmarks : (N, L, 2) answers in image pixels, NaN where no face was found
+    landmarks : (N, L, 2) answers in image pixels, NaN where no face was found, moved
+    moved : (2,) xy in image pixels, what was added to them by the convention
     truth : (N, L, 2) in image pixels, the labels as they are
     step_errors : (K, N), regression_errors : (N,): the same error of each estimate
     shifts : the shift of each set's labels, by its folder, where it could be measured
@@ -39,6 +51,7 @@ class Evaluation:
     stills: list[Still]
     errors: np.ndarray
     landmarks: np.ndarray
+    moved: np.ndarray
     truth: np.ndarray
     step_errors: np.ndarray
     regression_errors: np.ndarray
@@ -50,9 +63,11 @@ class Evaluation:
 
         ``nme_with_misses`` counts a face not found as 100 %; it is a failure, and 0 in
         the AUC. ``intervals`` are 95 % bootstrap intervals over people or photos.
-        All are against the labels as they are; ``labels_in_place`` has the error with the
-        sets' shifts taken off, to the side alone and on both axes, and is empty where none is
-        sure.
+        All are against the labels as they are, the answers drawn as ``convention`` says and
+        so moved by ``answers_moved``. ``on_the_face`` has the error of answers that aren't
+        moved. ``label_shifts`` is measured on these very labels, and ``labels_in_place`` has
+        the error on the face with that taken off them, to the side alone and on both axes; it
+        is empty where none is sure.
         """
         found = np.isfinite(self.errors)
         hit = self.errors[found]
@@ -79,19 +94,29 @@ class Evaluation:
                 "nme_with_misses": bootstrap_interval(counted, names),
                 "failure_rate_10": bootstrap_interval(counted, names, failure_rate),
             },
+            "answers_moved": [float(pixels) for pixels in self.moved],
+            "on_the_face": self._brief(self.errors_on_the_face()),
             "label_shifts": {
                 set_name(folder): {**asdict(shift), "sure": shift.sure}
                 for folder, shift in self.shifts.items()
             },
             "labels_in_place": {
-                name: {
-                    "nme_interocular_mean": float(errors[found].mean()),
-                    "failure_rate_10": failure_rate(errors[found], misses),
-                    "auc_10": auc(errors[found], misses),
-                }
-                for name, errors in self.errors_in_place().items()
+                name: self._brief(errors) for name, errors in self.errors_in_place().items()
             },
         }
+
+    def _brief(self, errors: np.ndarray) -> dict[str, float | None]:
+        found = np.isfinite(errors)
+        hit, misses = errors[found], int((~found).sum())
+        return {
+            "nme_interocular_mean": float(hit.mean()) if len(hit) else None,
+            "failure_rate_10": failure_rate(hit, misses),
+            "auc_10": auc(hit, misses),
+        }
+
+    def errors_on_the_face(self) -> np.ndarray:
+        """(N,) errors of the answers where the program shows them."""
+        return _errors(self.landmarks - self.moved, self.truth)
 
     def errors_in_place(self) -> dict[str, np.ndarray]:
         """(N,) errors with the sure shifts taken off the labels, "to_the_side" and on
@@ -105,7 +130,8 @@ class Evaluation:
             "both_axes": np.array([1, 1], np.float32),
         }
         return {
-            name: _errors(self.landmarks, self.truth - off * axis) for name, axis in axes.items()
+            name: _errors(self.landmarks - self.moved, self.truth - off * axis)
+            for name, axis in axes.items()
         }
 
     def in_place(self) -> list[Still]:
@@ -134,22 +160,26 @@ def evaluate(
     stills: Sequence[Still],
     *,
     detector: FaceDetector | None = None,
+    convention: Convention = Convention.labels,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Align every still, in float32, and compare it with its annotation.
 
     Errors are against the labels as they are. A shift of all labels of a set
     (:mod:`trainer.label_shift`) is measured beside, where the network looks at mirror
-    pictures too.
+    pictures too; nothing else depends on it.
 
     Parameters
     ----------
     loaded : the model
     stills : annotated faces, none of which it was trained on
     detector : finds the face; None takes the box of the true landmarks
+    convention : labels moves all answers by what the model learned, on its training faces, of
+        how their labels lie beside them; face, for labels that lie on the face, moves nothing
     on_progress : called with (done, total)
     """
     stills = list(stills)
+    moved = loaded.label_shift if convention == Convention.labels else np.zeros(2, np.float32)
     config = loaded.model.config
     shape = (len(stills), config.n_landmarks, 2)
     landmarks, truth = np.full(shape, np.nan, np.float32), np.empty(shape, np.float32)
@@ -168,13 +198,18 @@ def evaluate(
     with np.errstate(invalid="ignore"):
         return Evaluation(
             stills,
-            _errors(landmarks, truth),
-            landmarks,
+            _errors(landmarks + moved, truth),
+            landmarks + moved,
+            moved,
             truth,
-            np.stack([_errors(one, truth) for one in steps]),
-            _errors(regression, truth),
+            np.stack([_errors(one + moved, truth) for one in steps]),
+            _errors(regression + moved, truth),
             _shifts(stills, landmarks, truth) if config.mirrored else {},
-            {"model": loaded.name, "box": "truth" if detector is None else "detector"},
+            {
+                "model": loaded.name,
+                "box": "truth" if detector is None else "detector",
+                "convention": str(convention),
+            },
         )
 
 

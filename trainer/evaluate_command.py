@@ -16,6 +16,8 @@ from trainer.checkpoint import LoadedModel
 from trainer.console import DeviceOption
 from trainer.data.faces import read_picture
 from trainer.data.stills import Still, find_stills, read_names
+from trainer.evaluate import Convention
+from trainer.evaluate import evaluate as measure
 from trainer.geometry import CropTransform, FaceBox
 
 
@@ -32,6 +34,13 @@ def evaluate(
     box: Annotated[BoxSource, typer.Option(help="Box of the truth or of the detector.")] = (
         BoxSource.truth
     ),
+    convention: Annotated[
+        Convention,
+        typer.Option(
+            help="How the labels lie: as those that the model was trained on, or on the face "
+            "(your own corrections, docs/labels.md)."
+        ),
+    ] = Convention.labels,
     only: Annotated[
         Path | None, typer.Option(help="List of photo or person names to keep.")
     ] = None,
@@ -51,7 +60,6 @@ def evaluate(
     from trainer.checkpoint import load_model
     from trainer.detection import default_detector
     from trainer.devices import resolve_device
-    from trainer.evaluate import evaluate as measure
 
     if threads:
         torch.set_num_threads(threads)
@@ -65,6 +73,7 @@ def evaluate(
             loaded,
             stills,
             detector=detector,
+            convention=convention,
             on_progress=lambda n, of: status.update(f"Aligning {n} of {of}"),
         )
     summary = result.summary()
@@ -100,21 +109,41 @@ def _show(summary: dict[str, Any]) -> None:
         "by spatial step": " ".join(_percent(v) for v in summary["per_step"]),
         "f_REG": _percent(summary["regression"]),
         "by part": ", ".join(f"{k} {_percent(v)}" for k, v in summary["groups"].items()),
+        **_convention_in_words(summary),
         **{
             f"labels of {escape(name)}": _shift_in_words(shift)
             for name, shift in summary["label_shifts"].items()
         },
         **{
-            f"with that taken off, {name.replace('_', ' ')}": (
-                f"{figures['nme_interocular_mean']:.2f} mean, "
-                f"{figures['failure_rate_10']:.2f} % failures, AUC {figures['auc_10']:.3f}"
-            )
+            f"on the face, that taken off {name.replace('_', ' ')}": _in_brief(figures)
             for name, figures in summary["labels_in_place"].items()
         },
     }
     for name, value in rows.items():
         table.add_row(name, value)
     console.out.print(table)
+
+
+def _convention_in_words(summary: dict[str, Any]) -> dict[str, str]:
+    right, down = summary["answers_moved"]
+    if not right and not down:
+        return {}
+    told = {
+        "answers moved by, px": f"{right:+.2f} to the right, {down:+.2f} down, as the labels lay "
+        f"that {summary['model']} was trained on (--convention labels)",
+        "on the face": f"{_in_brief(summary['on_the_face'])} (--convention face)",
+    }
+    shifts = [shift["pixels"] for shift in summary["label_shifts"].values()]
+    if shifts and all(abs(pixels) < abs(pixels - right) for pixels in shifts):
+        told["but"] = "these labels lie on the face rather: use --convention face"
+    return told
+
+
+def _in_brief(figures: dict[str, Any]) -> str:
+    return (
+        f"{_percent(figures['nme_interocular_mean'])} mean, "
+        f"{figures['failure_rate_10']:.2f} % failures, AUC {figures['auc_10']:.3f}"
+    )
 
 
 def _shift_in_words(shift: dict[str, Any]) -> str:

@@ -31,6 +31,9 @@ NOTICED_PART = 0.002
 """Likewise, as part of the interocular distance."""
 
 
+TELLING = 600
+"""Training faces from which a network learns how their labels lie beside its answers."""
+
 _CONSTANT, _TILT = 0, 1  # terms of the fit
 _LEAST_TURN, _STRAIGHT = 1e-3, 0.02  # parts of the interocular distance
 
@@ -80,6 +83,29 @@ def measure_label_shift(
     return _fitted(answers, labels, groups, _CONSTANT)
 
 
+def learn_label_shift(answers: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
+    """How far to the right of a network's answers, and below them, its training labels lie.
+
+    With this added its answers are what such labels would be, whatever of their shift it
+    didn't learn: what was taken off, and what answers averaged with the mirror picture can't
+    hold. To be learned on faces nobody is measured on.
+
+    Parameters
+    ----------
+    answers, labels : (N, L, 2) xy in pixels; faces not found or not labelled are NaN
+
+    Returns
+    -------
+    (2,) float32 xy in pixels of the pictures, the median over faces, failures left out; None
+    where fewer than :data:`LEAST_FACES` are left.
+    """
+    used = _usable(answers, labels)
+    if used.sum() < LEAST_FACES:
+        return None
+    moved = np.nanmean(labels[used] - answers[used].astype(np.float64), axis=1)
+    return np.median(moved, axis=0).astype(np.float32)
+
+
 def measure_answers_below(
     answers: np.ndarray, labels: np.ndarray, groups: Sequence[str]
 ) -> Shift | None:
@@ -93,17 +119,24 @@ def measure_answers_below(
     return _fitted(answers, labels, groups, _TILT)
 
 
+def _usable(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(N,) bool: labelled by its eye corners, found, and no failure but for one shift."""
+    corners = list(scheme_for(labels.shape[1]).eye_corners)
+    used = np.isfinite(labels[:, corners]).all(axis=(1, 2))
+    used &= np.isfinite(answers).all(axis=(1, 2))
+    moved = np.nanmean(labels[used] - answers[used].astype(np.float64), axis=1, keepdims=True)
+    # As they lie, the smallest faces' shift alone would be a failure.
+    used[used] = nme(answers[used] + moved, labels[used]) < FAILURE
+    return used
+
+
 def _fitted(
     answers: np.ndarray, labels: np.ndarray, groups: Sequence[str], term: int
 ) -> Shift | None:
     """One coefficient of how far labels lie to the right of answers: what is constant, or
     what goes with the sine of a face's tilt."""
     first, second = scheme_for(labels.shape[1]).eye_corners
-    used = np.isfinite(labels[:, [first, second]]).all(axis=(1, 2))
-    used &= np.isfinite(answers).all(axis=(1, 2))
-    moved = np.nanmean(labels[used] - answers[used].astype(np.float64), axis=1, keepdims=True)
-    # As they lie, the smallest faces' shift alone would be a failure.
-    used[used] = nme(answers[used] + moved, labels[used]) < FAILURE
+    used = _usable(answers, labels)
     names = [group for group, taken in zip(groups, used, strict=True) if taken]
     if len(names) < LEAST_FACES or len(set(names)) < LEAST_GROUPS:
         return None

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from trainer import console
+from trainer.checkpoint import load_model, save_model
 from trainer.config import RED_LITE, RedConfig, config_for
 from trainer.console import DeviceOption
 from trainer.data.clips import ClipSource, MixedClips, MovedStills
@@ -30,8 +31,12 @@ from trainer.data.stills import (
 from trainer.data.video_faces import joined, load_video_faces
 from trainer.engine import Progress as UpdateProgress
 from trainer.engine import Trainer, TrainingData, TrainOptions, with_lengths
+from trainer.label_shift import TELLING, learn_label_shift
 from trainer.models.rednet import RedNet
 from trainer.scheme import scheme_for
+
+if TYPE_CHECKING:
+    import torch
 
 VALIDATION_FOLDS = 20
 """One group in this many is kept aside for choosing and calibrating."""
@@ -133,10 +138,31 @@ def train(
         )
         finished = Trainer(chosen, data, out, options).run()
     if finished:
+        _note_label_shift(out / "model.safetensors", kept, target)
         console.errors.print(f"Done: {out / 'model.safetensors'}")
     else:
         console.errors.print(f"Stopped; the same command goes on from {out}")
         raise typer.Exit(130)
+
+
+def _note_label_shift(path: Path, trained_on: list[Still], device: torch.device) -> None:
+    """Write into a finished model how the labels lie that it was trained on."""
+    from trainer.evaluate import Convention, evaluate
+
+    loaded = load_model(path, device)
+    as_they_are = list(dict.fromkeys(replace(still, shift=0.0) for still in trained_on))
+    told = as_they_are[:: -(-len(as_they_are) // TELLING)]
+    with console.errors.status("Where the training labels lie") as status:
+        found = evaluate(
+            loaded,
+            told,
+            convention=Convention.face,
+            on_progress=lambda n, of: status.update(f"Where the training labels lie: {n} of {of}"),
+        )
+    shift = learn_label_shift(found.landmarks, found.truth)
+    if shift is not None:
+        info = {**loaded.info, "label_shift": [round(float(pixels), 3) for pixels in shift]}
+        save_model(path, loaded.model, info)
 
 
 def _adapted(
@@ -241,7 +267,6 @@ def _initialiser(path: Path | None) -> Callable[[RedNet], None] | None:
         return None
     from safetensors.torch import load_file
 
-    from trainer.checkpoint import load_model
     from trainer.models.initialise import load_vgg16, start_from
 
     def initialise(model: RedNet) -> None:

@@ -103,6 +103,19 @@ def test_unknown_model_is_named_with_those_that_are_known(name: str) -> None:
     assert ".safetensors" in str(caught.value)
 
 
+def test_how_its_training_labels_lay_is_in_the_file(model: RedNet, file: Path) -> None:
+    assert load_model(file).label_shift.tolist() == [0, 0]
+    save_model(file, model, {"label_shift": [1.5, 0.25]})
+    assert load_model(file).label_shift.tolist() == [1.5, 0.25]
+
+
+@pytest.mark.parametrize("said", ["right", [1], [1, 2, 3], [1, None], [1, float("inf")], {}])
+def test_what_is_no_shift_of_labels_is_refused(model: RedNet, file: Path, said: object) -> None:
+    save_model(file, model, {"label_shift": said})
+    with pytest.raises(ModelError, match="label_shift isn't two numbers; copy the file again"):
+        load_model(file).label_shift  # noqa: B018
+
+
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"gone\.safetensors: no such model file; check the path"):
         load_model(tmp_path / "gone.safetensors")

@@ -11,7 +11,7 @@ from trainer.checkpoint import LoadedModel, save_model
 from trainer.config import NetworkConfig
 from trainer.data.pts import write_pts
 from trainer.data.stills import find_stills
-from trainer.evaluate import evaluate
+from trainer.evaluate import Convention, evaluate
 from trainer.geometry import FaceBox
 from trainer.models.rednet import RedNet
 from trainer.step_pictures import step_picture
@@ -81,10 +81,11 @@ def many_faces(folder, count):
     return find_stills(folder / "many")
 
 
-def beside(pixels, mirrored):
-    """Answers so many image pixels to the left of and above the labels."""
+def beside(pixels, mirrored, learned=(0, 0)):
+    """Answers so many image pixels to the left of and above the labels, and what the model
+    learned of that."""
     crop = ((SHAPE - [50, 30] - pixels) / CROP_PIXEL + 63.5).astype(np.float32)
-    return LoadedModel(Constant([crop], crop, mirrored), {}, "constant")
+    return LoadedModel(Constant([crop], crop, mirrored), {"label_shift": list(learned)}, "constant")
 
 
 def test_errors_are_against_labels_as_they_are_and_without_their_shift_beside(tmp_path):
@@ -103,6 +104,29 @@ def test_errors_are_against_labels_as_they_are_and_without_their_shift_beside(tm
     assert shift["faces"] == 40
     assert shift["sure"]
     assert result.in_place()[3].landmarks(7) == pytest.approx(SHAPE + (63, 70) - 1.5, abs=1e-3)
+
+
+def test_answers_are_drawn_as_the_models_training_labels_lay(tmp_path):
+    stills = many_faces(tmp_path, 40)
+    loaded = beside(1.5, mirrored=True, learned=(1.0, 1.5))
+    result = evaluate(loaded, stills)
+    summary = result.summary()
+    assert summary["convention"] == "labels"
+    assert summary["answers_moved"] == [1.0, 1.5]
+    assert summary["nme_interocular_mean"] == pytest.approx(0.5, abs=1e-3)
+    assert summary["per_step"] == pytest.approx([0.5], abs=1e-3)
+    assert summary["regression"] == pytest.approx(0.5, abs=1e-3)
+    assert result.truth[0] == pytest.approx(SHAPE + (60, 70), abs=1e-4)
+    on_the_face = summary["on_the_face"]
+    assert on_the_face["nme_interocular_mean"] == pytest.approx(1.5 * 2**0.5, abs=1e-3)
+    (shift,) = summary["label_shifts"].values()
+    assert shift["pixels"] == pytest.approx(1.5, abs=1e-3)
+    in_place = summary["labels_in_place"]["both_axes"]
+    assert in_place["nme_interocular_mean"] == pytest.approx(0, abs=1e-3)
+    plain = evaluate(loaded, stills, convention=Convention.face)
+    assert plain.summary()["convention"] == "face"
+    assert plain.summary()["answers_moved"] == [0, 0]
+    assert plain.errors == pytest.approx(result.errors_on_the_face(), abs=1e-4)
 
 
 @pytest.mark.parametrize(("count", "mirrored"), [(29, True), (40, False)])
@@ -171,6 +195,25 @@ def test_the_command_writes_the_agreed_keys_and_the_pictures(stills, tmp_path):
     keys += " failure_rate_10 auc_10 per_step groups"
     assert set(keys.split()) <= json.loads((tmp_path / "out.json").read_text()).keys()
     assert len(list((tmp_path / "steps").glob("*.png"))) == 3
+
+
+@pytest.mark.parametrize(("pixels", "told"), [(0.2, True), (1.0, False)])
+def test_labels_on_the_face_are_told_from_those_a_model_was_trained_on(
+    tmp_path, monkeypatch, pixels, told
+):
+    from trainer.cli import app
+
+    many_faces(tmp_path, 40)
+    loaded = beside(pixels, mirrored=True, learned=(1.0, 1.0))
+    monkeypatch.setattr("trainer.checkpoint.load_model", lambda *_: loaded)
+    done = CliRunner().invoke(app, ["evaluate", str(tmp_path / "many")], catch_exceptions=False)
+    said = " ".join(word for word in done.output.split() if word != "│")
+    assert "answers moved by, px +1.00 to the right, +1.00 down" in said
+    assert ("these labels lie on the face rather: use --convention face" in said) == told
+    done = CliRunner().invoke(
+        app, ["evaluate", str(tmp_path / "many"), "--convention", "face"], catch_exceptions=False
+    )
+    assert "moved by" not in done.output
 
 
 def test_step_pictures_show_a_column_per_step_and_one_for_the_result():

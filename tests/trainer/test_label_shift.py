@@ -8,6 +8,7 @@ from trainer.label_shift import (
     LEAST_FACES,
     LEAST_GROUPS,
     Shift,
+    learn_label_shift,
     measure_answers_below,
     measure_label_shift,
 )
@@ -135,3 +136,20 @@ def test_too_few_faces_say_nothing():
 )
 def test_only_a_shift_that_cannot_be_next_to_nothing_is_sure(low, high, sure):
     assert Shift((low + high) / 2, low, high, 50).sure is sure
+
+
+def test_where_labels_lie_beside_answers_is_learned_on_both_axes_without_failures():
+    answers, _ = faces(51)
+    labels = answers + [1.25, -0.5]
+    labels[:20] += 40  # failures
+    assert learn_label_shift(answers, labels) == pytest.approx([1.25, -0.5], abs=1e-5)
+    labels[20:22, 30:] = np.nan
+    answers[22] = np.nan
+    assert learn_label_shift(answers, labels) == pytest.approx([1.25, -0.5], abs=1e-5)
+
+
+def test_too_few_faces_teach_no_shift():
+    answers, _ = faces(LEAST_FACES)
+    assert learn_label_shift(answers, answers + 1) is not None
+    answers[0] = np.nan
+    assert learn_label_shift(answers, answers + 1) is None

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import imageio.v3 as iio
 import numpy as np
@@ -111,6 +112,29 @@ def test_a_folders_shift_is_taken_off_its_labels_and_noted_in_the_model(
     again = CliRunner().invoke(app, [*arguments, "--label-shift", f"{stills}=1"])
     assert again.exit_code == 2
     assert "another --label-shift" in again.output.replace("\n", " ")
+
+
+def test_how_the_labels_lie_is_learned_on_training_faces_as_they_are(stills, tmp_path, monkeypatch):
+    seen = []
+
+    def evaluate(loaded, found, *, convention, on_progress):
+        seen.extend(found)
+        assert convention == "face"
+        truth = np.stack([still.landmarks(7) for still in found])
+        return SimpleNamespace(landmarks=truth - [1.25, 0.5], truth=truth)
+
+    monkeypatch.setattr("trainer.evaluate.evaluate", evaluate)
+    monkeypatch.setattr("trainer.label_shift.LEAST_FACES", 5)
+    (tmp_path / "names.txt").write_text("person_2\n")
+    more = ("--stage", "1", "--exclude", str(tmp_path / "names.txt"))
+    arguments = command(stills, tmp_path / "run", *SHORT, *more)
+    arguments += ["--label-shift", f"{stills}=3.5", "--stills", str(stills)]
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert load_model(tmp_path / "run" / "model.safetensors").label_shift.tolist() == [1.25, 0.5]
+    assert {still.shift for still in seen} == {0}
+    assert len(seen) == len(set(seen))
+    assert "person_2" not in {still.group for still in seen}
 
 
 @pytest.mark.parametrize("given", ["30", "elsewhere=1", "=1", "{stills}=nan", "{stills}=much"])

@@ -35,7 +35,7 @@ def labels(
     """How far each set's labels lie beside their landmarks, by our aligner and by others."""
     from trainer.checkpoint import load_model
     from trainer.data.stills import find_stills
-    from trainer.evaluate import evaluate
+    from trainer.evaluate import Convention, evaluate
     from trainer.experiments.report import write_report
     from trainer.peers.environment import available, peers_folder
     from trainer.peers.stills import load_set, spread
@@ -52,7 +52,8 @@ def labels(
                 continue
             stills = spread(find_stills(data / name), limit)
             status.update(f"{name}: ours")
-            rows.append(_row(name, loaded.name, stills, evaluate(loaded, stills).landmarks))
+            ours = evaluate(loaded, stills, convention=Convention.face).landmarks
+            rows.append(_row(name, loaded.name, stills, ours))
             if versions:
                 assert folder is not None  # peers run only from there
                 truth = load_set(stills)

@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from trainer.peers.figures import Follow, Row
 
 FACES_TO_LEARN = 160
-"""Training faces per set for the fixed offsets, evenly over all of it."""
-
-PLACED = 1000
-"""Training faces per set that tell where its labels lie."""
+"""Training faces per set for shifts and fixed offsets, evenly over all of it."""
 
 HEADS, HEAD_FRAMES = 10, 50
 """Test people, one clip each, and its first frames."""
@@ -97,7 +94,7 @@ def compare_stills(
 ) -> list[Row]:
     """Claim 5 on every set of stills that is there: rows of figures.still_rows."""
     from trainer.detection import default_detector
-    from trainer.evaluate import evaluate
+    from trainer.label_shift import learn_label_shift
     from trainer.peers.figures import still_rows
     from trainer.peers.offset import learn_offset
     from trainer.peers.stills import align_all, load_set, spread
@@ -105,19 +102,19 @@ def compare_stills(
     rows: list[Row] = []
     learn = FACES_TO_LEARN if limit is None else min(FACES_TO_LEARN, limit)
     for title, measured, training in _sets(data):
-        tell(f"{title}, where the labels lie")
-        # One shift of all labels isn't anybody's error; see trainer.label_shift.
-        measured = evaluate(loaded, spread(measured, limit)).in_place()
-        most = PLACED if limit is None else limit
-        known = load_set(spread(evaluate(loaded, spread(training, most)).in_place(), learn))
+        known = load_set(spread(training, learn))
         answers = align_all(
             loaded, names, folder, known, "truth", partial(_told, tell, f"{title}, offset")
         )
-        offsets = {name: learn_offset(points, known.truth) for name, points in answers.items()}
-        test = load_set(measured, detector=default_detector())
+        shifts, offsets = {}, {}
+        for name, points in answers.items():
+            shift = learn_label_shift(points, known.truth)
+            shifts[name] = np.zeros(2, np.float32) if shift is None else shift
+            offsets[name] = learn_offset(points + shifts[name], known.truth)
+        test = load_set(spread(measured, limit), detector=default_detector())
         for box in test.boxes:
             answers = align_all(loaded, names, folder, test, box, partial(_told, tell, title))
-            found = still_rows(answers, test.truth, test.groups, offsets)
+            found = still_rows(answers, test.truth, test.groups, shifts, offsets)
             rows += [{"set": title, "box": box, **row} for row in found]
     return rows
 

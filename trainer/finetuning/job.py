@@ -221,7 +221,7 @@ def _save(
 ) -> None:
     """Write the model; its confidence is the base's, which docs/finetune.md gives reasons for."""
     model.confidence = base.model.confidence
-    kept = {k: v for k, v in base.info.items() if k in ("config", "calibration")}
+    kept = {k: v for k, v in base.info.items() if k in ("config", "calibration", "label_shift")}
     if "calibration" in kept:
         note = "slopes and levels of the parent, not fitted anew"
         kept["calibration"] = {**kept["calibration"], "finetuned": note}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,7 @@ def open_context() -> moderngl.Context:
             'run: pip install "napari-red[heads]"'
         ) from error
     with contextlib.suppress(ImportError):
-        import triton  # noqa: F401
+        importlib.import_module("triton")
     backends: list[dict[str, Any]] = [{"backend": "egl"}, {}] if sys.platform == "linux" else [{}]
     told = ""
     for options in backends:

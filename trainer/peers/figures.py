@@ -26,11 +26,19 @@ from trainer.scheme import subset_7
 Row = dict[str, Any]
 Offsets = Mapping[str, np.ndarray]
 
+NOTHING, SHIFT, OFFSET = "-", "one shift", "an offset a landmark"
+"""What was done to answers before they are compared: ``after`` of a row of stills."""
+
 
 def still_rows(
-    answers: Mapping[str, np.ndarray], truth: np.ndarray, groups: list[str], offsets: Offsets
+    answers: Mapping[str, np.ndarray],
+    truth: np.ndarray,
+    groups: list[str],
+    shifts: Offsets,
+    offsets: Offsets,
 ) -> list[Row]:
-    """One set with one kind of box: a row for every aligner, raw and after its offset.
+    """One set with one kind of box: a row for every aligner, raw, after its one shift of
+    all landmarks in pixels, and after that and its offset for each landmark.
 
     Means are over the faces that every aligner found; failures, AUC and ``with_misses`` (a
     face not found counts as 100 %) over all of them.
@@ -38,9 +46,10 @@ def still_rows(
     common = np.all([_known(points) for points in answers.values()], axis=0)
     rows = []
     for name, raw in answers.items():
-        for moved in (False, True):
-            points = apply_offset(raw, offsets[name]) if moved else raw
-            row: Row = {"aligner": name, "offset": moved, "faces": len(truth)}
+        shifted = raw + shifts[name]
+        ways = {NOTHING: raw, SHIFT: shifted, OFFSET: apply_offset(shifted, offsets[name])}
+        for after, points in ways.items():
+            row: Row = {"aligner": name, "after": after, "faces": len(truth)}
             row |= {"common": int(common.sum()), **_errors(points, truth, groups, common)}
             seven = _errors(subset_7(points), subset_7(truth), groups, common)
             row["points7"] = {key: seven[key] for key in ("mean", "mean_interval", "failures")}

@@ -10,7 +10,7 @@ import numpy as np
 
 from trainer.experiments.report import Report
 from trainer.peers.environment import PEERS
-from trainer.peers.figures import Row
+from trainer.peers.figures import NOTHING, OFFSET, SHIFT, Row
 from trainer.peers.stills import OURS
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ NORMALISER = (
     "(landmarks 36 and 45, counted from 0), in per cent; failures are errors above 10 % and "
     "faces not found; [ ] are 95 % bootstrap intervals over people or photos."
 )
-OFFSET = (
+AFTER = (
     "After a fixed offset: one shift per landmark and aligner, in the face's own frame, the "
     "median over training people nobody is measured on; it takes away what is only a "
     "difference in annotation."
@@ -36,7 +36,7 @@ def stills_report(rows: Sequence[Row], about: Mapping[str, Any], command: str) -
             f"{row['set']} ({row['common']} of {row['faces']})",
             row["box"],
             titles[row["aligner"]],
-            "yes" if row["offset"] else "no",
+            row["after"],
             _with(row["mean"], row["mean_interval"]),
             _with(row["failures"], row["failures_interval"]),
             f"{row['auc']:.3f}",
@@ -52,15 +52,14 @@ def stills_report(rows: Sequence[Row], about: Mapping[str, Any], command: str) -
         "Given the same face box, the network is more accurate than other aligners, on 68 "
         "and on 7 points.",
         _stills_answer(rows),
-        ["set (faces all found)", "box", "aligner", "after offset", "68: mean, %",
+        ["set (faces all found)", "box", "aligner", "after", "68: mean, %",
          "68: failures, %", "AUC", "not found", "7: mean, %", "7: failures, %"],
         table,
         [
             NORMALISER,
-            OFFSET,
-            "Labels in place: a shift of all labels of a set, measured with our mirror-proof "
-            "answers on that set, is taken off on both axes for everybody alike, so errors are "
-            "smaller than against the files (docs/labels.md).",
+            "After one shift: two numbers for each aligner, how far in pixels the labels of the "
+            "same training people lie to the right of and below its answers (docs/labels.md). "
+            f"{AFTER} It comes after the shift.",
             "Means are over faces that every aligner found, failures and AUC over all of them.",
             "7 points are the subset 36, 39, 42, 45, 30, 48, 54 of the same 68-point results; no "
             "network with 7 outputs is in this table.",
@@ -105,7 +104,7 @@ def heads_report(
         table,
         [
             NORMALISER,
-            OFFSET,
+            AFTER,
             f"{about['clips']} clips of as many people, {first['frames']} frames. Mean, std and "
             "jitter of another aligner are over the frames in which it found the face, and in "
             "brackets beside it stands ours on the very same frames; failures are over all.",
@@ -170,13 +169,16 @@ def _stills_answer(rows: Sequence[Row]) -> str:
     titles = _titles()
     told = []
     for place in dict.fromkeys((row["set"], row["box"]) for row in rows):
-        for offset in (False, True):
-            here = [r for r in rows if (r["set"], r["box"]) == place and r["offset"] is offset]
+        for after, how in {
+            NOTHING: "raw",
+            SHIFT: "after one shift",
+            OFFSET: "after offset",
+        }.items():
+            here = [r for r in rows if (r["set"], r["box"]) == place and r["after"] == after]
             ours = next(r for r in here if r["aligner"] == OURS)
             others = [r for r in here if r["aligner"] != OURS]
             if others:
                 best = min(others, key=lambda r: r["mean"])
-                how = "after offset" if offset else "labels in place"
                 told.append(
                     f"{place[0]}, box of the {place[1]}, {how}: "
                     f"{ours['mean']:.2f} against {best['mean']:.2f} % ({titles[best['aligner']]})"
@@ -257,19 +259,19 @@ def _ced(rows: Sequence[Row]) -> Figure:
         for row in rows:
             if (row["set"], row["box"]) != place:
                 continue
+            if row["after"] == SHIFT:
+                continue
             errors = np.sort(row["errors"])
             share = 100 * np.arange(1, len(errors) + 1) / len(errors)
             axis.step(
                 errors, share, where="post", color=f"C{names.index(row['aligner'])}",
-                linestyle="-" if row["offset"] else ":",
-                label=titles[row["aligner"]] if row["offset"] else None,
+                linestyle="-" if row["after"] == OFFSET else ":",
+                label=titles[row["aligner"]] if row["after"] == OFFSET else None,
             )  # fmt: skip
         axis.set(xlim=(0, 15), ylim=(0, 100), title=f"{place[0]}, box of the {place[1]}")
         axis.set(xlabel="error, % of interocular", ylabel="faces, %")
         axis.grid(alpha=0.3)
-        axis.legend(
-            title="solid: after offset, dotted: labels in place", fontsize=8, title_fontsize=8
-        )
+        axis.legend(title="solid: after offset, dotted: raw", fontsize=8, title_fontsize=8)
     return figure
 
 

@@ -13,7 +13,7 @@ from trainer.checkpoint import LoadedModel
 from trainer.data.faces import read_picture
 from trainer.data.stills import Still
 from trainer.detection import FaceDetector
-from trainer.evaluate import evaluate
+from trainer.evaluate import Convention, evaluate
 from trainer.geometry import FaceBox
 from trainer.metrics import matches
 from trainer.peers.environment import PEERS, Peer, start
@@ -106,7 +106,9 @@ def align_all(
     replay = None
     if source != "truth":
         replay = _Replay([[] if box is None else [box] for box in boxes])
-    answers = {OURS: evaluate(loaded, data.stills, detector=replay).landmarks}
+    answers = {
+        OURS: evaluate(loaded, data.stills, detector=replay, convention=Convention.face).landmarks
+    }
     for peer in PEERS:
         if peer.name not in peers:
             continue

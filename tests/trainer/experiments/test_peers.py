@@ -16,7 +16,15 @@ from trainer.errors import RedError
 from trainer.experiments import speed
 from trainer.models.rednet import RedNet
 from trainer.peers.clips import Clip, annotated_clips, one_face, unmatched
-from trainer.peers.figures import Follow, clip_rows, still_rows, video_rows
+from trainer.peers.figures import (
+    NOTHING,
+    OFFSET,
+    SHIFT,
+    Follow,
+    clip_rows,
+    still_rows,
+    video_rows,
+)
 from trainer.peers.stills import cut_out
 
 FAKE = Path(__file__).parents[1] / "peers" / "fake_worker.py"
@@ -96,6 +104,8 @@ def test_one_run_compares_on_stills_heads_and_real_videos(data, environment, mod
         assert values["versions"] == {"mediapipe": "1.2", "dlib": "1.2"}
         assert "No module named 'nothing'" in values["missing"]["opencv"]
     assert "opencv left out" in result.output
+    values = json.loads((docs / "results" / "peers.json").read_text())
+    assert {row["after"] for row in values["rows"]} == {NOTHING, SHIFT, OFFSET}
     assert "OpenCV" not in page.split("<!-- peers_heads -->")[1].split("Lag:")[0]
 
 
@@ -130,15 +140,18 @@ def test_stills_rows_count_misses_and_compare_on_common_faces():
     truth = np.stack([face(), face(), face()])
     near, far = truth + (3, 0), truth + (6, 0)  # interocular distance 30
     far[2] = np.nan
-    zero = {name: np.zeros((68, 2)) for name in ("ours", "dlib")}
-    zero["dlib"][:, 0] = -0.2
-    rows = still_rows({"ours": near, "dlib": far}, truth, ["a", "b", "c"], zero)
-    ours, _, raw, moved = rows
+    offsets = {name: np.zeros((68, 2)) for name in ("ours", "dlib")}
+    offsets["dlib"][:, 0] = -0.1  # 3 pixels
+    shifts = {"ours": np.zeros(2, np.float32), "dlib": np.array([-3, 0], np.float32)}
+    rows = still_rows({"ours": near, "dlib": far}, truth, ["a", "b", "c"], shifts, offsets)
+    assert [row["after"] for row in rows] == [NOTHING, SHIFT, OFFSET] * 2
+    ours, _, _, raw, shifted, moved = rows
     assert ours["mean"] == pytest.approx(10, abs=1e-4)
     assert (ours["common"], ours["missed"], raw["missed"]) == (2, 0, 1)
     assert raw["mean"] == pytest.approx(20, abs=1e-4)
     assert raw["failures"] == 100
     assert raw["with_misses"] == pytest.approx((20 + 20 + 100) / 3, abs=1e-4)
+    assert shifted["mean"] == pytest.approx(10, abs=1e-4)
     assert moved["mean"] == pytest.approx(0, abs=1e-4)
     assert moved["failures"] == pytest.approx(100 / 3)
     assert ours["points7"]["mean"] == pytest.approx(10, abs=1e-4)

@@ -139,14 +139,16 @@ def test_the_model_aligns_a_video(unbroken):
 
 
 @pytest.mark.usefixtures("better")
-def test_the_parents_confidence_is_kept_with_a_note(tune, tmp_path, base):
+def test_the_parents_confidence_and_where_its_labels_lay_are_kept(tune, tmp_path, base):
     loaded = load_model(base)
     loaded.model.confidence = Confidence(np.ones(len(EVIDENCE)), np.zeros(7))
-    save_model(base, loaded.model, {**loaded.info, "calibration": {"sets": ["a"]}})
+    more = {"calibration": {"sets": ["a"]}, "label_shift": [1.0, 0.5]}
+    save_model(base, loaded.model, {**loaded.info, **more})
     tune()
     tuned = load_model(tmp_path / "out" / "model.safetensors")
     assert torch.equal(tuned.model.confidence.slopes, torch.ones(len(EVIDENCE)))
     assert "parent" in tuned.info["calibration"]["finetuned"]
+    assert tuned.label_shift.tolist() == [1.0, 0.5]
 
 
 @pytest.mark.usefixtures("worse")
