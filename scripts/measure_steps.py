@@ -23,7 +23,7 @@ from trainer.data.stills import find_stills, read_names
 from trainer.data.video_sets import AnnotatedVideo, find_annotated_videos
 from trainer.detection import default_detector
 from trainer.devices import Runner, torch_threads
-from trainer.evaluate import Convention, evaluate
+from trainer.evaluate import evaluate
 from trainer.geometry import FaceBox
 from trainer.metrics import interocular
 from trainer.scheme import scheme_for
@@ -58,9 +58,7 @@ def main() -> None:
         stills = find_stills(folder)
         if names is not None and any(still.group in names for still in stills):
             stills = [still for still in stills if still.group in names]
-        # Every way is measured against the same labels, those of the mirror-proof answers.
-        loaded.model.config = replace(config, mirrored=True)
-        sets[folder] = evaluate(loaded, stills).in_place()
+        sets[folder] = stills
     for steps, mirrored in WAYS:
         way = name(steps, mirrored)
         for folder, stills in sets.items():
@@ -73,7 +71,7 @@ def main() -> None:
                 else:
                     loaded.model.config = replace(loaded.model.config, steps=steps)
                     detector = default_detector() if box == "detector" else None
-                    found = evaluate(loaded, stills, detector=detector, convention=Convention.face)
+                    found = evaluate(loaded, stills, detector=detector)
                     errors = found.errors
                     errors = errors[np.isfinite(errors)]
                 print(

@@ -15,6 +15,7 @@ from trainer import console
 from trainer.console import DeviceOption
 from trainer.data.stills import Still, find_stills, read_names, set_name
 from trainer.errors import RedError
+from trainer.evaluate import Convention
 
 if TYPE_CHECKING:
     from trainer.calibration import Row
@@ -35,6 +36,9 @@ def calibrate(
     videos: Annotated[
         list[Path] | None, typer.Option(help="Folder of annotated videos, likewise.")
     ] = None,
+    convention: Annotated[
+        Convention, typer.Option(help="How the stills' labels lie, see evaluate.")
+    ] = Convention.labels,
     only: Annotated[
         Path | None,
         typer.Option(help="List of photo or person names to keep, in folders where it has any."),
@@ -59,9 +63,8 @@ def calibrate(
     target = resolve_device(device)
     loaded = load_model(model, target)
     names = read_names(only) if only else None
-    shifts: dict[str, float] = {}
     seen = Observations.joined(
-        [*_stills(loaded, stills or [], names, shifts), *_videos(loaded, videos or [])]
+        [*_stills(loaded, stills or [], names, convention), *_videos(loaded, videos or [])]
         or [_nothing_given()]
     )
     _check_halves(seen)
@@ -72,7 +75,7 @@ def calibrate(
     note = {
         "sets": sorted(set(seen.sets.tolist())),
         "people_or_photos": len(set(seen.groups.tolist())),
-        "label_shifts": shifts,
+        "convention": str(convention),
         "fitted_on": "the half for which fold_of('calibration of NAME', 2) is 0",
         "measured_on_the_other": figures,
     }
@@ -89,23 +92,21 @@ def _stills(
     loaded: LoadedModel,
     folders: list[Path],
     names: frozenset[str] | None,
-    shifts: dict[str, float],
+    convention: Convention,
 ) -> Iterator[Observations]:
-    """What the model says of each folder; notes in ``shifts`` what is taken off its labels."""
+    """What the model says of each folder."""
     from trainer.calibration_data import observe_stills
-    from trainer.evaluate import evaluate
 
     for folder in folders:
         found = [still for still in find_stills(folder) if _labelled(still, loaded)]
         if names is not None and any(still.group in names for still in found):
             found = [still for still in found if still.group in names]
         with console.errors.status(f"{folder}") as status:
-            found = evaluate(loaded, found).in_place()
-            shifts |= {set_name(folder): still.shift for still in found if still.shift}
             yield observe_stills(
                 loaded,
                 found,
                 set_name(folder),
+                convention=convention,
                 on_progress=lambda n, of: status.update(f"{folder}: face {n} of {of}"),  # noqa: B023
             )
 

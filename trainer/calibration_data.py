@@ -14,6 +14,7 @@ from trainer.data.faces import read_picture
 from trainer.data.stills import Still, fold_of
 from trainer.data.video_sets import AnnotatedVideo
 from trainer.devices import Runner
+from trainer.evaluate import Convention, answers_moved
 from trainer.geometry import FaceBox
 from trainer.metrics import point_errors
 from trainer.models.rednet import AlignOutput, RedNet
@@ -100,6 +101,7 @@ def observe_stills(
     stills: Sequence[Still],
     name: str,
     *,
+    convention: Convention = Convention.labels,
     seed: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Observations:
@@ -110,14 +112,16 @@ def observe_stills(
     loaded : the model
     stills : annotated faces it wasn't trained on
     name : of the set, in the report
+    convention : how the labels lie; as the model's training labels, they are moved on the face
     seed : of the boxes' and the motion's errors
     on_progress : called with (done, total)
     """
     collector, network = _network(loaded)
     rng = np.random.default_rng(seed)
+    moved = answers_moved(loaded, convention)
     for done, still in enumerate(stills, 1):
         image = read_picture(still)
-        truth = still.landmarks(network.scheme.n_landmarks)
+        truth = still.landmarks(network.scheme.n_landmarks) - moved
         if np.isfinite(truth).all(axis=-1).any():
             names = name, still.group
             _observe_still(collector, network, image, truth, names, rng)

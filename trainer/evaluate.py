@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -65,9 +65,7 @@ class Evaluation:
         the AUC. ``intervals`` are 95 % bootstrap intervals over people or photos.
         All are against the labels as they are, the answers drawn as ``convention`` says and
         so moved by ``answers_moved``. ``on_the_face`` has the error of answers that aren't
-        moved. ``label_shifts`` is measured on these very labels, and ``labels_in_place`` has
-        the error on the face with that taken off them, to the side alone and on both axes; it
-        is empty where none is sure.
+        moved. ``label_shifts``, measured on these very labels, says how they lie.
         """
         found = np.isfinite(self.errors)
         hit = self.errors[found]
@@ -100,9 +98,6 @@ class Evaluation:
                 set_name(folder): {**asdict(shift), "sure": shift.sure}
                 for folder, shift in self.shifts.items()
             },
-            "labels_in_place": {
-                name: self._brief(errors) for name, errors in self.errors_in_place().items()
-            },
         }
 
     def _brief(self, errors: np.ndarray) -> dict[str, float | None]:
@@ -117,35 +112,6 @@ class Evaluation:
     def errors_on_the_face(self) -> np.ndarray:
         """(N,) errors of the answers where the program shows them."""
         return _errors(self.landmarks - self.moved, self.truth)
-
-    def errors_in_place(self) -> dict[str, np.ndarray]:
-        """(N,) errors with the sure shifts taken off the labels, "to_the_side" and on
-        "both_axes"; empty where no shift is sure."""
-        shifts = [_taken_off(still, self.shifts) for still in self.stills]
-        if not any(shifts):
-            return {}
-        off = np.array(shifts, np.float32)[:, None, None]
-        axes = {
-            "to_the_side": np.array([1, 0], np.float32),
-            "both_axes": np.array([1, 1], np.float32),
-        }
-        return {
-            name: _errors(self.landmarks - self.moved, self.truth - off * axis)
-            for name, axis in axes.items()
-        }
-
-    def in_place(self) -> list[Still]:
-        """The same stills, the shifts that were found taken off their labels from now on."""
-        return [
-            replace(still, shift=still.shift + _taken_off(still, self.shifts))
-            for still in self.stills
-        ]
-
-
-def _taken_off(still: Still, shifts: Mapping[str, Shift]) -> float:
-    """Pixels of its set's shift that count for a still: none where it isn't sure."""
-    shift = shifts.get(still.folder)
-    return shift.pixels if shift is not None and shift.sure else 0.0
 
 
 @dataclass
@@ -179,7 +145,7 @@ def evaluate(
     on_progress : called with (done, total)
     """
     stills = list(stills)
-    moved = loaded.label_shift if convention == Convention.labels else np.zeros(2, np.float32)
+    moved = answers_moved(loaded, convention)
     config = loaded.model.config
     shape = (len(stills), config.n_landmarks, 2)
     landmarks, truth = np.full(shape, np.nan, np.float32), np.empty(shape, np.float32)
@@ -211,6 +177,11 @@ def evaluate(
                 "convention": str(convention),
             },
         )
+
+
+def answers_moved(loaded: LoadedModel, convention: Convention) -> np.ndarray:
+    """(2,) float32 xy in image pixels that a convention adds to a model's answers."""
+    return loaded.label_shift if convention == Convention.labels else np.zeros(2, np.float32)
 
 
 def crop_of(

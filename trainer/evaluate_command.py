@@ -114,10 +114,6 @@ def _show(summary: dict[str, Any]) -> None:
             f"labels of {escape(name)}": _shift_in_words(shift)
             for name, shift in summary["label_shifts"].items()
         },
-        **{
-            f"on the face, that taken off {name.replace('_', ' ')}": _in_brief(figures)
-            for name, figures in summary["labels_in_place"].items()
-        },
     }
     for name, value in rows.items():
         table.add_row(name, value)

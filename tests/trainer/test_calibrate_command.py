@@ -10,12 +10,14 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from trainer.calibration_data import FOUND, NOTHING, TRACKED, VIDEO, observe_videos
+from trainer.calibration_data import FOUND, NOTHING, TRACKED, VIDEO, observe_stills, observe_videos
 from trainer.checkpoint import ModelError, load_model, load_tensors, save_model, save_tensors
 from trainer.cli import app
 from trainer.config import NetworkConfig
-from trainer.data.pts import write_pts
+from trainer.data.pts import read_pts, write_pts
+from trainer.data.stills import find_stills
 from trainer.data.video_sets import find_annotated_videos
+from trainer.evaluate import Convention
 from trainer.models.confidence import EVIDENCE, Confidence
 from trainer.models.rednet import RedNet
 
@@ -74,7 +76,21 @@ def test_a_picture_without_a_labelled_landmark_is_passed_over(model, stills, tmp
     assert result.exit_code == 0, result.output
     calibration = load_model(tmp_path / "new.safetensors").info["calibration"]
     assert calibration["people_or_photos"] == len(PEOPLE) - 1
-    assert calibration["label_shifts"] == {}
+
+
+def test_labels_are_judged_on_the_face_or_as_the_training_labels_lay(model, stills, tmp_path):
+    loaded = load_model(model)
+    save_model(model, loaded.model, {**loaded.info, "label_shift": [2.0, 1.0]})
+    for labels in stills.glob("*/*.pts"):
+        write_pts(labels, read_pts(labels, 7) + [2, 1])
+    shifted = observe_stills(load_model(model), find_stills(stills), "a")
+    for labels in stills.glob("*/*.pts"):
+        write_pts(labels, read_pts(labels, 7) - [2, 1])
+    plain = observe_stills(load_model(model), find_stills(stills), "a", convention=Convention.face)
+    np.testing.assert_allclose(shifted.errors, plain.errors, rtol=1e-4)
+    result = call(model, "--stills", stills, "--out", model, "--convention", "face")
+    assert result.exit_code == 0, result.output
+    assert load_model(model).info["calibration"]["convention"] == "face"
 
 
 def test_calibrating_writes_model_figures_and_plot(model, stills, videos, tmp_path):
