@@ -42,8 +42,8 @@ class LoadedModel:
     name: str
 
     @property
-    def label_shift(self) -> np.ndarray:
-        """(2,) float32 xy: how far to the right of its answers, and below them, the labels lie
+    def label_shift(self) -> tuple[float, float]:
+        """xy: how far to the right of its answers, and below them, the labels lie
         that it was trained on, in pixels of their pictures; 0 where that was never learned.
 
         Raises
@@ -57,7 +57,7 @@ class LoadedModel:
             shift = np.full(2, np.nan, np.float32)
         if shift.shape != (2,) or not np.isfinite(shift).all():
             raise ModelError(f"{self.name}: its label_shift isn't two numbers; copy the file again")
-        return shift
+        return float(shift[0]), float(shift[1])
 
 
 def available_models() -> list[str]:

@@ -181,7 +181,8 @@ def evaluate(
 
 def answers_moved(loaded: LoadedModel, convention: Convention) -> np.ndarray:
     """(2,) float32 xy in image pixels that a convention adds to a model's answers."""
-    return loaded.label_shift if convention == Convention.labels else np.zeros(2, np.float32)
+    shift = loaded.label_shift if convention == Convention.labels else (0, 0)
+    return np.array(shift, np.float32)
 
 
 def crop_of(

@@ -104,9 +104,9 @@ def test_unknown_model_is_named_with_those_that_are_known(name: str) -> None:
 
 
 def test_how_its_training_labels_lay_is_in_the_file(model: RedNet, file: Path) -> None:
-    assert load_model(file).label_shift.tolist() == [0, 0]
+    assert load_model(file).label_shift == (0, 0)
     save_model(file, model, {"label_shift": [1.5, 0.25]})
-    assert load_model(file).label_shift.tolist() == [1.5, 0.25]
+    assert load_model(file).label_shift == (1.5, 0.25)
 
 
 @pytest.mark.parametrize("said", ["right", [1], [1, 2, 3], [1, None], [1, float("inf")], {}])

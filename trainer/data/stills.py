@@ -31,7 +31,8 @@ class Still:
 
     ``group`` is what must not be split between training and testing (a person, or the
     photo several faces come from); ``identity`` the person, or None if unknown; ``shift``
-    how many pixels its labels lie to the right of and below what they mark, see
+    how many pixels its labels lie to the right of and below what they mark (one number for
+    both, or two), see
     :mod:`trainer.label_shift`; ``folder`` the set's, as a full path.
     """
 
@@ -39,7 +40,7 @@ class Still:
     annotation: Path
     group: str
     identity: str | None
-    shift: float = 0.0
+    shift: float | tuple[float, float] = 0.0
     folder: str = ""
 
     def landmarks(self, n_landmarks: int = 68) -> np.ndarray:
@@ -50,7 +51,7 @@ class Still:
         PtsError
             If the annotation can't be read or has another number of landmarks.
         """
-        return read_pts(self.annotation, n_landmarks) - np.float32(self.shift)
+        return read_pts(self.annotation, n_landmarks) - np.asarray(self.shift, np.float32)
 
 
 def find_stills(
@@ -58,7 +59,7 @@ def find_stills(
     *,
     only: Collection[str] | None = None,
     exclude: Collection[str] = (),
-    shift: float = 0.0,
+    shift: float | tuple[float, float] = 0.0,
 ) -> list[Still]:
     """All annotated pictures under ``folder``, in a fixed order.
 
@@ -66,7 +67,7 @@ def find_stills(
     ----------
     folder : folder of a set
     only, exclude : group names to keep, or to leave out
-    shift : of all its labels, in pixels to the right and down
+    shift : of all its labels, in pixels to the right and down, one number for both or two
 
     Raises
     ------

@@ -99,7 +99,8 @@ def annotation_economy(
     folder = work / f"economy-{fingerprint(load_model(model, n_landmarks=68).model)[:8]}"
     if not only_report:
         with console.errors.status("Reading faces") as status:
-            stills = find_stills(data / "ytf" / "dev")
+            shift = load_model(model).label_shift
+            stills = find_stills(data / "ytf" / "dev", shift=shift)
             others = still_faces(stills[:: max(len(stills) // OTHERS, 1)][:OTHERS], 68)
             videos = {
                 name: people_of(find_annotated_videos(place))

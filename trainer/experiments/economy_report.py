@@ -186,7 +186,9 @@ def _notes(
         "corrections in a video of their own, named and with the names withheld.",
         _told_missing(rows, arms),
         _told_cost(rounds),
-        "Error on other people: stills of ytf/dev, an even sample of 80, in the box of the truth.",
+        "Error on other people: stills of ytf/dev, an even sample of 80, in the box of the truth. "
+        "Labels of ytf are moved on the face by what the model learned of how its training labels "
+        "lie (docs/labels.md).",
         *_told_stages(rounds),
         *_told_gate(rounds),
         *([f"Refused, {len(refused)} of {len(tuned)}: {'; '.join(sorted(set(refused)))}."]

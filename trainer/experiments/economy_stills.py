@@ -90,8 +90,9 @@ def halves(
 def _worked(
     folder: Path, work: Path, base: str, count: int, named: bool, recipe: Recipe
 ) -> dict[str, Any]:
-    corrected, measured, others = halves(find_stills(folder), count)
     loaded = load_model(base, n_landmarks=68)
+    stills = find_stills(folder, shift=loaded.label_shift)
+    corrected, measured, others = halves(stills, count)
     held_out = _push(work / "set", corrected, named, loaded.name)
     precision = autocast_dtype(loaded.model, torch.device("cpu"))
     options = FinetuneOptions(precision=precision, minutes=UNLIMITED, lock_folder=work / "lock")

@@ -48,6 +48,8 @@ def test_a_sets_shift_is_taken_off_its_labels(tmp_path: Path) -> None:
     assert still.folder == str(tmp_path.resolve())
     assert set_name(still.folder) == "/".join(tmp_path.parts[-2:])
     np.testing.assert_allclose(still.landmarks(2), [[8.75, 18.75], [np.nan, np.nan]])
+    (still,) = find_stills(tmp_path, shift=(1.25, 0.5))
+    np.testing.assert_allclose(still.landmarks(2), [[8.75, 19.5], [np.nan, np.nan]])
 
 
 def test_folder_per_person_as_lfw_and_youtube_faces_have_it(tmp_path: Path) -> None:

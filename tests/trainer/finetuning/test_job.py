@@ -148,7 +148,7 @@ def test_the_parents_confidence_and_where_its_labels_lay_are_kept(tune, tmp_path
     tuned = load_model(tmp_path / "out" / "model.safetensors")
     assert torch.equal(tuned.model.confidence.slopes, torch.ones(len(EVIDENCE)))
     assert "parent" in tuned.info["calibration"]["finetuned"]
-    assert tuned.label_shift.tolist() == [1.0, 0.5]
+    assert tuned.label_shift == (1.0, 0.5)
 
 
 @pytest.mark.usefixtures("worse")
