@@ -52,9 +52,9 @@ class LoadedModel:
             If the file says something that is no such thing.
         """
         try:
-            shift = np.array(self.info.get("label_shift", (0, 0)), np.float32)
+            shift = np.array(self.info.get("label_shift", (0, 0)), float)
         except (TypeError, ValueError):
-            shift = np.full(2, np.nan, np.float32)
+            shift = np.full(2, np.nan)
         if shift.shape != (2,) or not np.isfinite(shift).all():
             raise ModelError(f"{self.name}: its label_shift isn't two numbers; copy the file again")
         return float(shift[0]), float(shift[1])
