@@ -96,11 +96,11 @@ def annotation_economy(
     folders = {"normal": heads, **dict(_named(one) for one in look or ())}
     rounds = tuple(sorted(corrections or (5, 10, 20)))
     chosen = [_arm(name) for name in arms or ARMS]
-    folder = work / f"economy-{fingerprint(load_model(model, n_landmarks=68).model)[:8]}"
+    base = load_model(model, n_landmarks=68)
+    folder = work / f"economy-{fingerprint(base.model)[:8]}"
     if not only_report:
         with console.errors.status("Reading faces") as status:
-            shift = load_model(model).label_shift
-            stills = find_stills(data / "ytf" / "dev", shift=shift)
+            stills = find_stills(data / "ytf" / "dev", shift=base.label_shift)
             others = still_faces(stills[:: max(len(stills) // OTHERS, 1)][:OTHERS], 68)
             videos = {
                 name: people_of(find_annotated_videos(place))

@@ -237,9 +237,12 @@ def test_all_at_once_comes_before_rounds_and_arm_before_arm():
 
 
 def test_the_command_goes_on_where_it_was_and_hides_folders(heads, tmp_path, aligned, monkeypatch):
-    monkeypatch.setattr(economy, "load_model", lambda name, n_landmarks: fake_loaded())
+    base = fake_loaded()
+    base.info["label_shift"] = [1.25, 0.5]
+    moved = []
+    monkeypatch.setattr(economy, "load_model", lambda name, n_landmarks: base)
     monkeypatch.setattr(economy, "fingerprint", lambda model: "0123456789")
-    monkeypatch.setattr(economy, "find_stills", lambda folder: [])
+    monkeypatch.setattr(economy, "find_stills", lambda folder, shift: moved.append(shift) or [])
     monkeypatch.setattr(economy, "still_faces", lambda stills, landmarks: None)
     arguments = [
         "experiments", "annotation-economy", "--heads", str(heads), "--data", str(tmp_path),
@@ -250,6 +253,7 @@ def test_the_command_goes_on_where_it_was_and_hides_folders(heads, tmp_path, ali
     monkeypatch.setattr("sys.argv", ["trainer", *arguments])
     told = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert told.exit_code == 0
+    assert moved == [(1.25, 0.5)]  # other people's labels, as this model's training labels lay
     text = (tmp_path / "docs" / "results.md").read_text(encoding="utf-8")
     assert "What corrections are worth" in text
     assert "--heads HEADS --data DATA --work WORK" in text
