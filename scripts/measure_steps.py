@@ -71,8 +71,7 @@ def main() -> None:
                 else:
                     loaded.model.config = replace(loaded.model.config, steps=steps)
                     detector = default_detector() if box == "detector" else None
-                    found = evaluate(loaded, stills, detector=detector)
-                    errors = found.errors
+                    errors = evaluate(loaded, stills, detector=detector).errors
                     errors = errors[np.isfinite(errors)]
                 print(
                     f"{folder}, {box}, {way}: NME {errors.mean():.3f} ({len(errors)})", flush=True

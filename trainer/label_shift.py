@@ -25,7 +25,7 @@ LEAST_FACES, LEAST_GROUPS = 30, 10
 """Fewer faces, or faces of fewer people or photos, say too little."""
 
 NOTICED = 0.2
-"""A shift that may be smaller than so many pixels is left alone."""
+"""A shift that may be smaller than so many pixels isn't sure."""
 
 NOTICED_PART = 0.002
 """Likewise, as part of the interocular distance."""
