@@ -51,6 +51,7 @@ FLOORS = (
     {
         "stages",
         "learner",
+        "batch_maker",
         "engine",
         "pushed_set",
         "replay",

@@ -8,29 +8,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
+from trainer.batch_maker import BatchMaker, Made, TrainingData, made_ahead
 from trainer.checkpoint import load_tensors, save_model, save_tensors
 from trainer.config import RedConfig, to_dict
 from trainer.curves import CurveLog
-from trainer.data.augment import seeded
-from trainer.data.clips import ClipSource
-from trainer.data.faces import FaceSet, batches
 from trainer.learner import Learner, TrainingError
 from trainer.models.initialise import gaussian
 from trainer.models.rednet import RedNet
-from trainer.stages import Batch, clip_batch, still_batch
+from trainer.stages import Batch
 from trainer.validation import best_combination, validation_errors
 
 WARM_UP = 100
 """Updates over which the learning rate of ``constant-linear`` rises."""
 
 CHECKPOINT_SECONDS = 120.0
+
+MAKERS = 8
+"""Threads that make batches while a GPU learns from those before."""
+
 STATE_FILE = "state.safetensors"
 
 
@@ -43,15 +45,6 @@ class Progress:
     steps: int
     losses: dict[str, float]
     seconds_per_step: float
-
-
-@dataclass
-class TrainingData:
-    """What the stages learn from. ``validation`` faces are never trained on."""
-
-    faces: FaceSet
-    clips: ClipSource | None = None
-    validation: FaceSet | None = None
 
 
 @dataclass
@@ -103,7 +96,8 @@ class Trainer:
         self.stage, self.step = options.stages[0], 0
         self.learner.begin(self.stage)
         self.curves = CurveLog(self.out_dir)
-        self._passes: dict[tuple[int, int], list[np.ndarray]] = {}
+        mean_start = self.model.mean_start(1).cpu()
+        self.batches = BatchMaker(self.config.train, data, mean_start, options.seed)
 
     def run(self) -> bool:
         """Train to the end or until ``should_stop``; True when the last stage is done.
@@ -130,7 +124,7 @@ class Trainer:
     def steps_of(self, stage: int) -> int:
         """Updates of a stage."""
         stage_config = self.config.train.stages[stage - 1]
-        return max(1, round(stage_config.epochs * self._steps_per_epoch(stage)))
+        return max(1, round(stage_config.epochs * self.batches.an_epoch(stage)))
 
     def averaged_model(self) -> RedNet:
         """The network with the running mean of its weights: what is kept as the result.
@@ -169,34 +163,36 @@ class Trainer:
 
     def _run_stage(self, stage: int) -> bool:
         steps = self.steps_of(stage)
-        saved = time.monotonic()
-        while self.step < steps:
-            if self.options.should_stop is not None and self.options.should_stop():
-                self._save_state()
-                return False
-            started = time.monotonic()
-            losses = self._update(stage, steps)
-            self.step += 1
-            now = time.monotonic()
-            self._report(stage, steps, losses, now - started)
-            if now - saved > CHECKPOINT_SECONDS or self.step == steps:
-                self._save_state()
-                saved = time.monotonic()
+        saved = started = time.monotonic()
+        # A CPU makes batches and learns from them with the same cores; a GPU would wait.
+        threads = 0 if self.device.type == "cpu" else MAKERS
+        with closing(made_ahead(self.batches, stage, self.step, steps, threads)) as made:
+            while self.step < steps:
+                if self.options.should_stop is not None and self.options.should_stop():
+                    self._save_state()
+                    return False
+                losses = self._update(stage, steps, next(made))
+                self.step += 1
+                now = time.monotonic()
+                self._report(stage, steps, losses, now - started)
+                if now - saved > CHECKPOINT_SECONDS or self.step == steps:
+                    self._save_state()
+                    saved = time.monotonic()
+                started = time.monotonic()
         return True
 
-    def _update(self, stage: int, steps: int) -> dict[str, float]:
+    def _update(self, stage: int, steps: int, made: Made) -> dict[str, float]:
         train = self.config.train
         stage_config = train.stages[stage - 1]
-        rng = seeded(self.options.seed, stage, self.step)
-        torch.manual_seed(int(torch.randint(2**31, (1,), generator=rng)))  # dropout
-        batch = self._batch(stage, rng).to(self.device)
+        torch.manual_seed(made.dropout)
+        batch = made.batch.to(self.device)
         if self.options.adapt is not None:
-            batch = self.options.adapt(batch, rng)
+            batch = self.options.adapt(batch, made.rng)
         try:
             return self.learner.update(
                 batch,
                 stage_config.learning_rate * self._rate_factor(stage, steps),
-                rng,
+                made.rng,
                 identity_weight=stage_config.identity_weight,
                 temporal=stage == 3,
                 frozen_batch_norm=stage == 3 or train.frozen_batch_norm,
@@ -208,45 +204,10 @@ class Trainer:
                 "lower the learning rate and start again from the last checkpoint"
             ) from error
 
-    def _batch(self, stage: int, rng: torch.Generator) -> Batch:
-        train = self.config.train
-        stage_config = train.stages[stage - 1]
-        mean_start = self.model.mean_start(1).cpu()
-        if stage == 3 and self.data.clips is not None:
-            seed = self.options.seed * 3 + 2
-            clips = self.data.clips.draw(stage_config.batch, seed, self.step // 2)
-            return clip_batch(clips.reversed() if self.step % 2 else clips, mean_start, rng)
-        per_pass = self._batches(stage, 0, stage_config.batch)
-        drawn = self._batches(stage, self.step // len(per_pass), stage_config.batch)
-        chosen = drawn[self.step % len(per_pass) % len(drawn)]
-        return still_batch(
-            self.data.faces, chosen, mean_start, train, rng, stage_config.augmentation
-        )
-
-    def _batches(self, stage: int, number: int, size: int) -> list[np.ndarray]:
-        """The batches of one pass over the stills; the first and the current are kept."""
-        if (stage, number) not in self._passes:
-            self._passes = {k: v for k, v in self._passes.items() if k == (stage, 0)}
-            rng = np.random.default_rng((self.options.seed, stage, number))
-            drawn = batches(self.data.faces, size, rng)
-            if not drawn:
-                raise TrainingError(
-                    f"{len(set(self.data.faces.groups))} people or photos can't fill a batch of "
-                    f"{size} without repeating one; give more stills or a smaller --batch"
-                )
-            self._passes[stage, number] = drawn
-        return self._passes[stage, number]
-
-    def _steps_per_epoch(self, stage: int) -> int:
-        stage_config = self.config.train.stages[stage - 1]
-        if stage == 3 and self.data.clips is not None:
-            return max(1, 2 * self.data.clips.n_clips // stage_config.batch)
-        return len(self._batches(stage, 0, stage_config.batch)) * self.config.train.variants
-
     def _rate_factor(self, stage: int, steps: int) -> float:
         train = self.config.train
         if train.schedule == "step":
-            epoch = self.step / self._steps_per_epoch(stage)
+            epoch = self.step / self.batches.an_epoch(stage)
             return train.decay ** int(epoch / train.decay_epochs)
         rising = min((self.step + 1) / WARM_UP, 1.0)
         left = (steps - self.step) / max(train.decay_part * steps, 1)

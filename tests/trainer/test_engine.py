@@ -73,13 +73,13 @@ def test_a_run_killed_between_checkpoints_ends_like_an_unbroken_one(
     monkeypatch.setattr(engine, "CHECKPOINT_SECONDS", 0.0)
     update, calls = killed._update, iter(range(100))
 
-    def dies(stage, steps):
+    def dies(stage, steps, made):
         number = next(calls)
         if number == 3:
             monkeypatch.setattr(engine, "CHECKPOINT_SECONDS", 1e9)
         if number == 5:
             raise KeyboardInterrupt
-        return update(stage, steps)
+        return update(stage, steps, made)
 
     monkeypatch.setattr(killed, "_update", dies)
     with pytest.raises(KeyboardInterrupt):
@@ -114,7 +114,7 @@ def test_stage_3_trains_everything_and_keeps_batch_norms_statistics(tmp_path):
 
 def test_the_papers_schedule_falls_by_a_fifth_every_ten_epochs(tmp_path):
     run = trainer_in(tmp_path, base=RED_PAPER)
-    epoch = run._steps_per_epoch(1)
+    epoch = run.batches.an_epoch(1)
     factors = []
     for passed in (0, 9.9, 10, 20):
         run.step = int(passed * epoch)
