@@ -24,6 +24,10 @@ WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 _CONFIDENCE = "confidence."
 _CALIBRATION = (f"{_CONFIDENCE}slopes", f"{_CONFIDENCE}levels")
 
+_INT8, _SCALE = "|int8", "|scale"
+_LEAST_COMPACT = 4096
+"""Weights below which eight bits save next to nothing."""
+
 
 class ModelError(RedError):
     """A model file that can't be found, read or used."""
@@ -115,14 +119,19 @@ def save_model(path: str | Path, model: RedNet, info: dict[str, Any] | None = No
     """Write a model file. ``info`` (JSON values) says how the model came to be.
 
     Weights are stored as float16, batch-norm statistics, the mean shape and the numbers of
-    the confidence, where it is calibrated, as float32.
+    the confidence, where it is calibrated, as float32. Where ``info["compact"]`` is true, the
+    large weights are stored in eight bits with a scale for each output channel: half the file.
     """
-    tensors = {}
+    compact = bool(info and info.get("compact"))
+    tensors: dict[str, Tensor] = {}
     for name, tensor in model.state_dict().items():
         if name.endswith("num_batches_tracked"):
             continue
         exact = name.endswith(("running_mean", "running_var")) or name == "mean_shape"
-        tensors[name] = tensor.float() if exact else tensor.half()
+        if compact and not exact and tensor.ndim > 1 and tensor.numel() >= _LEAST_COMPACT:
+            tensors |= _in_eight_bits(name, tensor)
+        else:
+            tensors[name] = tensor.float() if exact else tensor.half()
     if model.confidence is not None:
         for name, tensor in model.confidence.named_buffers():
             tensors[f"{_CONFIDENCE}{name}"] = tensor.float()
@@ -160,6 +169,7 @@ def load_model(
             "choose another model"
         )
     model = RedNet(config)
+    tensors = _from_eight_bits(tensors)
     calibration = {name: tensors.pop(name) for name in list(tensors) if name in _CALIBRATION}
     expected = model.state_dict()
     for name, tensor in expected.items():
@@ -184,6 +194,27 @@ def load_model(
     model.eval().requires_grad_(False)
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return LoadedModel(model, info, path.stem)
+
+
+def _in_eight_bits(name: str, tensor: Tensor) -> dict[str, Tensor]:
+    """A weight as int8, and for each output channel what they are to be multiplied by."""
+    weight = tensor.detach().float()
+    scale = weight.abs().flatten(1).amax(1).clamp_min(1e-12) / 127
+    whole = (weight / scale.view(-1, *[1] * (weight.ndim - 1))).round()
+    return {f"{name}{_INT8}": whole.to(torch.int8), f"{name}{_SCALE}": scale}
+
+
+def _from_eight_bits(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """All tensors under their own names; one whose scale is missing stays as it is."""
+    out = {}
+    for name, tensor in tensors.items():
+        own = name.removesuffix(_INT8)
+        scale = tensors.get(f"{own}{_SCALE}")
+        if name.endswith(_INT8) and scale is not None and scale.shape == tensor.shape[:1]:
+            out[own] = tensor.float() * scale.view(-1, *[1] * (tensor.ndim - 1))
+        elif not (name.endswith(_SCALE) and f"{name.removesuffix(_SCALE)}{_INT8}" in tensors):
+            out[name] = tensor
+    return out
 
 
 def _confidence(path: Path, calibration: dict[str, Tensor], n_landmarks: int) -> Confidence | None:

@@ -227,6 +227,49 @@ def test_interrupted_saving_keeps_the_model_that_was_there(
     assert file.read_bytes() == before
 
 
+def test_a_compact_file_is_smaller_and_answers_alike(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    network = RedNet(replace(TINY, width=0.25)).eval()
+    full, compact = tmp_path / "full.safetensors", tmp_path / "compact.safetensors"
+    save_model(full, network)
+    save_model(compact, network, {"compact": True})
+    assert compact.stat().st_size < 0.6 * full.stat().st_size
+    loaded = load_model(compact).model
+    for name, weight in network.named_parameters():
+        # Half of one of the 254 steps between a channel's largest weight and its opposite.
+        step = weight.detach().abs().flatten(1).amax(1) / 127 if weight.ndim > 1 else None
+        away = (dict(loaded.named_parameters())[name] - weight.detach()).abs()
+        if step is None:
+            assert away.max() < 1e-3
+        else:
+            assert (away.flatten(1).amax(1) <= 0.5 * step + 1e-3 * step).all()
+    for name, value in network.named_buffers():
+        if "running" in name:
+            assert torch.equal(dict(loaded.named_buffers())[name], value)
+
+
+def test_a_compact_file_saved_again_is_the_same(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    info = {"compact": True}
+    save_model(tmp_path / "a.safetensors", RedNet(replace(TINY, width=0.25)), info)
+    save_model(tmp_path / "b.safetensors", load_model(tmp_path / "a.safetensors").model, info)
+    first, again = (load_tensors(tmp_path / f"{n}.safetensors")[0] for n in "ab")
+    assert first.keys() == again.keys()
+    whole = [name for name in first if name.endswith("|int8")]
+    assert len(whole) > 20
+    assert all(torch.equal(first[name], again[name]) for name in whole)
+
+
+def test_a_compact_file_without_a_scale_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    save_model(path, RedNet(replace(TINY, width=0.25)), {"compact": True})
+    tensors, header = load_tensors(path)
+    tensors.pop(next(name for name in tensors if name.endswith("|scale")))
+    save_tensors(path, tensors, header)
+    with pytest.raises(ModelError, match="weights and configuration don't fit"):
+        load_model(path)
+
+
 def test_folder_that_cannot_be_made_is_said(model: RedNet, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ModelError, match=r"can't be written.*may write to"):
@@ -239,4 +282,4 @@ def test_shipped_model_loads_and_is_small(name: str) -> None:
     assert loaded.model.config.n_landmarks in (7, 68)
     assert loaded.info["data"]
     path = Path(load_model.__code__.co_filename).parent / "weights" / f"{name}.safetensors"
-    assert path.stat().st_size <= 20e6
+    assert path.stat().st_size <= (36e6 if loaded.info.get("compact") else 20e6)
