@@ -5,7 +5,7 @@ A variant is ``dataclasses.replace(RED_PAPER, ...)``; there are no globals to se
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from trainer.errors import RedError
@@ -29,6 +29,9 @@ class NetworkConfig:
         K, spatial steps.
     squares : tuple of int
         Side in pixels of the label-map squares fed to step k (the last repeats).
+    soft_feedback : bool
+        Whether steps after the first are fed the soft response maps of the step before
+        instead of squares (the authors' later code has both).
     batch_norm : bool
         Whether convolutions are followed by batch norm.
     n_identities : int
@@ -53,6 +56,7 @@ class NetworkConfig:
     width: float = 1.0
     steps: int = 3
     squares: tuple[int, ...] = (7, 5, 3)
+    soft_feedback: bool = False
     batch_norm: bool = True
     n_identities: int = 0
     temporal: str = "none"
@@ -120,6 +124,9 @@ class TrainConfig:
     tracked_starts : float
         Part of the stills that start from perturbed true landmarks, as in tracking,
         and not from the mean shape.
+    degradations : tuple of str
+        What strong augmentation does to crops beside placing them, see
+        :data:`trainer.data.augment.DEGRADATIONS`.
     off_face : float
         Part of the stills and clips that show no whole face (hair, a cheek, the wall)
         and have no landmarks: what teaches confidence to fall when a face is lost.
@@ -148,6 +155,7 @@ class TrainConfig:
     tracked_starts: float = 0.0
     off_face: float = 0.0
     strong_augmentation: bool = False
+    degradations: tuple[str, ...] = ("light", "colour", "resolution", "noise", "occlusion")
     clip_frames: int = 10
     clips_per_video: int = 100
 
@@ -210,9 +218,26 @@ RED_LITE = RedConfig(
         clips_per_video=10,
     ),
 )
-"""The one that ships: half of the width."""
+"""The default that ships: half of the width."""
 
-CONFIGS = {config.name: config for config in (RED_PAPER, RED_LITE)}
+RED_WIDE = RedConfig(
+    "red-wide",
+    replace(RED_LITE.network, width=1.0),
+    replace(
+        RED_LITE.train,
+        stages=(
+            StageConfig(epochs=0.4, batch=32, learning_rate=5e-4),
+            StageConfig(
+                epochs=1.6, batch=32, learning_rate=5e-4, identity_weight=0.1, augmentation=0.6
+            ),
+            StageConfig(epochs=0.02, batch=5, learning_rate=2e-4, identity_weight=0.1),
+        ),
+        average=0.998,
+    ),
+)
+"""The paper's width, started from VGG-16 as in the paper, trained as red-lite is."""
+
+CONFIGS = {config.name: config for config in (RED_PAPER, RED_LITE, RED_WIDE)}
 
 
 def config_for(name: str) -> RedConfig:

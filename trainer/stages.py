@@ -93,7 +93,7 @@ def still_batch(
     )
     landmarks[off] = torch.nan
     if config.strong_augmentation:
-        crops = degrade(crops, rng, augmentation)
+        crops = degrade(crops, rng, augmentation, config.degradations)
     tracked = (torch.rand(n, generator=rng) < config.tracked_starts) & ~off
     starts = torch.where(tracked[:, None, None], perturb(landmarks, rng), mean_start)
     identities = torch.from_numpy(faces.identities[chosen])
@@ -146,14 +146,15 @@ def batch_loss(
     parts: dict[str, float] = {}
     total = batch.images.new_zeros(())
     learning = range(steps) if config.every_step else [_drawn_step(steps, config.step_odds, rng)]
-    points = batch.starts
+    points, out = batch.starts, None
     for k in range(learning[-1] + 1):
         learns = k in learning
         last = k == learning[-1]
         with torch.set_grad_enabled(learns):
             out = model.step(
-                batch.images, points, k, advance=last and temporal, frames=batch.frames
-            )
+                batch.images, points, k,
+                advance=last and temporal, frames=batch.frames, before=out,
+            )  # fmt: skip
             if learns:
                 total = total + _map_loss(out, batch, config, k, model.config.squares, parts)
             if last:

@@ -54,7 +54,7 @@ def train(
             help="How far the labels of such a folder lie to the right of and below the landmarks.",
         ),
     ] = None,
-    config: Annotated[str, typer.Option(help="red-lite or red-paper.")] = RED_LITE.name,
+    config: Annotated[str, typer.Option(help="red-lite, red-wide or red-paper.")] = RED_LITE.name,
     videos: Annotated[
         list[Path] | None, typer.Option(help="Folder of annotated videos in 300-VW's layout.")
     ] = None,

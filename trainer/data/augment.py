@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +11,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from trainer.config import TrainConfig
 from trainer.data.faces import PATCH_SIZE
 from trainer.geometry import CROP_SIZE
 from trainer.scheme import LandmarkScheme
+
+DEGRADATIONS = TrainConfig.degradations
+"""All that strong augmentation does to a crop beside placing it."""
 
 
 @dataclass
@@ -128,30 +133,46 @@ def placed_weights(weights: Tensor, placement: Placement, scheme: LandmarkScheme
     return torch.where(placement.flip[:, None], weights[:, list(scheme.flip)], weights)
 
 
-def degrade(crops: Tensor, rng: torch.Generator, amount: float = 1.0) -> Tensor:
+def degrade(
+    crops: Tensor,
+    rng: torch.Generator,
+    amount: float = 1.0,
+    kinds: Collection[str] = DEGRADATIONS,
+) -> Tensor:
     """Light, colour, sharpness, noise and occluders, each on some of the crops.
 
     ``crops`` is (B, 3, S, S) float32 0 … 255; returns the same shape and range. ``amount``
-    scales how much light and colour change, and how often the rest happens.
+    scales how much light and colour change, and how often the rest happens; ``kinds`` of
+    :data:`DEGRADATIONS` happen at all, as they would beside the others.
     """
     n, _, size, _ = crops.shape
     contrast = uniform(rng, 1 - 0.4 * amount, 1 + 0.4 * amount, n, 1, 1, 1)
     light = uniform(rng, -35 * amount, 35 * amount, n, 1, 1, 1)
     tint = uniform(rng, 1 - 0.12 * amount, 1 + 0.12 * amount, n, 3, 1, 1)
-    mean = crops.mean(dim=(1, 2, 3), keepdim=True)
-    out = ((crops - mean) * contrast + mean + light) * tint
     grey = torch.rand(n, 1, 1, 1, generator=rng) < 0.15 * amount
-    out = torch.where(grey, out.mean(dim=1, keepdim=True), out)
+    out = crops
+    if "light" in kinds:
+        mean = crops.mean(dim=(1, 2, 3), keepdim=True)
+        out = (out - mean) * contrast + mean + light
+    if "colour" in kinds:
+        out = out * tint
+        out = torch.where(grey, out.mean(dim=1, keepdim=True), out)
+    out = out.clone() if out is crops else out
     for i in (torch.rand(n, generator=rng) < 0.3 * amount).nonzero()[:, 0]:
         small = int(uniform(rng, 0.22, 0.7, 1) * size)
-        shrunk = F.interpolate(out[i : i + 1], size=small, mode="area")
-        out[i] = F.interpolate(shrunk, size=size, mode="bilinear", align_corners=False)[0]
+        if "resolution" in kinds:
+            shrunk = F.interpolate(out[i : i + 1], size=small, mode="area")
+            out[i] = F.interpolate(shrunk, size=size, mode="bilinear", align_corners=False)[0]
     noisy = (torch.rand(n, 1, 1, 1, generator=rng) < 0.25 * amount) * uniform(
         rng, 2, 14, n, 1, 1, 1
     )
-    out = out + torch.randn(crops.shape, generator=rng) * noisy
+    noise = torch.randn(crops.shape, generator=rng) * noisy
+    if "noise" in kinds:
+        out = out + noise
     for i in (torch.rand(n, generator=rng) < 0.25 * amount).nonzero()[:, 0]:
-        occlude(out[i], rng, crops[int(torch.randint(n, (1,), generator=rng))])
+        other = crops[int(torch.randint(n, (1,), generator=rng))]
+        if "occlusion" in kinds:
+            occlude(out[i], rng, other)
     return out.clamp_(0, 255)
 
 

@@ -14,6 +14,7 @@ from trainer.experiments.ranking import ranking
 from trainer.experiments.speed import speed
 from trainer.experiments.steps import steps
 from trainer.experiments.temporal import temporal
+from trainer.experiments.variants import variants
 
 app = typer.Typer(
     cls=ToldGroup,
@@ -22,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
-for command in (steps, cascade, temporal, identity, labels):
+for command in (steps, cascade, temporal, identity, variants, labels):
     app.command()(command)
 app.command()(peers)
 app.command()(speed)

@@ -13,7 +13,13 @@ from trainer.models.confidence import Confidence, evidence, picture_quality
 from trainer.models.encoder_decoder import Decoder, Encoder
 from trainer.models.identity import Identity
 from trainer.models.regression import Regression
-from trainer.models.spatial import cluster_centres, label_map, response_moments, soft_maps
+from trainer.models.spatial import (
+    cluster_centres,
+    label_map,
+    response_moments,
+    soft_label_map,
+    soft_maps,
+)
 from trainer.models.temporal import Temporal, TemporalState
 from trainer.scheme import scheme_for
 
@@ -115,6 +121,7 @@ class RedNet(nn.Module):
         state: TemporalState | None = None,
         advance: bool = False,
         frames: int = 1,
+        before: StepOutput | None = None,
     ) -> StepOutput:
         """Spatial step ``k`` (0-based).
 
@@ -130,9 +137,14 @@ class RedNet(nn.Module):
             Whether f_tRNN is run; it is once per frame, so at one of the K steps.
         frames : int
             T: the batch holds the faces of T frames, those of the first frame first.
+        before : StepOutput or None
+            The step before, for a network that is fed soft response maps.
         """
-        squares = self.config.squares
-        z = label_map(start, squares[min(k, len(squares) - 1)], images.shape[-1])
+        if before is not None and self.config.soft_feedback:
+            z = soft_label_map(before.maps)
+        else:
+            squares = self.config.squares
+            z = label_map(start, squares[min(k, len(squares) - 1)], images.shape[-1])
         x = torch.cat([images, z.to(images.dtype)], dim=1)
         x = x.contiguous(memory_format=torch.channels_last)
         code, indices, conv2_2, conv4_3 = self.encoder(x)
@@ -218,10 +230,12 @@ class RedNet(nn.Module):
         """``steps`` spatial steps from ``points``; parameters are those of :meth:`align`."""
         x = self.normalise(images)
         per_step = []
+        out: StepOutput | None = None
         for k in range(steps):
-            out = self.step(x, points, k, state=state, advance=k == steps - 1)
+            out = self.step(x, points, k, state=state, advance=k == steps - 1, before=out)
             points, mass, spread = self._locate(out)
             per_step.append(points)
+        assert out is not None  # a network has at least one step
         wanted = self.config.combine or with_regression
         return _Look(
             torch.stack(per_step),

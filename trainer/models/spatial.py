@@ -65,6 +65,18 @@ def label_map(landmarks: Tensor, side: int, size: int) -> Tensor:
     return squares.unsqueeze(1).to(torch.float32) / landmarks.shape[1]
 
 
+def soft_label_map(maps: Tensor) -> Tensor:
+    """z from the soft response maps themselves: each pixel's expected label.
+
+    ``maps`` is (B, L + 1, S, S), soft-maxed over channels; returns (B, 1, S, S) float,
+    scaled by 1/L as :func:`label_map` is, and without gradient.
+    """
+    count = maps.shape[1] - 1
+    labels = torch.arange(count + 1, device=maps.device, dtype=torch.float32) / count
+    with torch.autocast(maps.device.type, enabled=False):
+        return (maps.detach().permute(0, 2, 3, 1).float() @ labels)[:, None]
+
+
 def cluster_centres(response: Tensor) -> tuple[Tensor, Tensor]:
     """Landmarks as the paper finds them: the centre of the pixels each one wins.
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from trainer.data.augment import (
+    DEGRADATIONS,
     Placement,
     degrade,
     paper_placement,
@@ -128,6 +129,22 @@ def test_papers_ranges() -> None:
     assert placement.scale.max() <= 1.1
     assert placement.shift.abs().max() <= 7
     assert 0.45 < placement.flip.float().mean() < 0.55
+
+
+@pytest.mark.parametrize("kind", DEGRADATIONS)
+def test_a_kind_left_out_changes_nothing_but_itself(kind: str) -> None:
+    crops = torch.rand(16, 3, CROP_SIZE, CROP_SIZE, generator=seeded(1)) * 200 + 20
+    before = crops.clone()
+    alone = degrade(crops, seeded(5), kinds=(kind,))
+    others = degrade(crops, seeded(5), kinds=[k for k in DEGRADATIONS if k != kind])
+    assert torch.equal(crops, before)
+    assert not torch.equal(alone, crops)
+    assert not torch.equal(others, degrade(crops, seeded(5)))
+
+
+def test_no_kind_at_all_leaves_the_picture() -> None:
+    crops = torch.rand(4, 3, CROP_SIZE, CROP_SIZE, generator=seeded(1)) * 200 + 20
+    assert torch.equal(degrade(crops, seeded(5), kinds=()), crops)
 
 
 def test_degraded_crops_stay_pictures_and_repeat_with_their_seed() -> None:

@@ -11,7 +11,7 @@ from trainer.config import NetworkConfig, config_for
 from trainer.losses import euclidean_loss, identity_loss, response_loss
 from trainer.models.initialise import gaussian
 from trainer.models.rednet import RedNet
-from trainer.models.spatial import draw_squares
+from trainer.models.spatial import draw_squares, soft_label_map
 from trainer.models.temporal import join_states
 from trainer.scheme import IBUG68
 
@@ -276,6 +276,31 @@ def test_each_step_draws_its_own_squares(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(module, "label_map", spy)
     net().eval().align(crops(1), steps=5)
     assert sides == [7, 5, 3, 3, 3]
+
+
+def test_soft_feedback_feeds_later_steps_the_maps_of_the_step_before() -> None:
+    torch.manual_seed(0)
+    soft, squares = (net(replace(TINY, soft_feedback=on)).eval() for on in (True, False))
+    squares.load_state_dict(soft.state_dict())
+    images = crops(2)
+    answers, usual = (model.align(images, mirrored=False).per_step for model in (soft, squares))
+    assert torch.equal(answers[0], usual[0])
+    assert not torch.equal(answers[1], usual[1])
+    x = soft.normalise(images)
+    with torch.inference_mode():
+        first = soft.step(x, soft.mean_start(2), 0)
+        second = soft.step(x, soft.locate(first)[0], 1, before=first)
+    assert torch.equal(soft.locate(second)[0], answers[1])
+
+
+def test_a_soft_label_map_is_each_pixels_expected_label() -> None:
+    maps = torch.zeros(1, 4, 2, 2)
+    maps[0, 0, 0, 0] = 1.0  # background
+    maps[0, 3, 0, 1] = 1.0  # landmark 3 of 3
+    maps[0, :, 1, 0] = torch.tensor([0.5, 0.5, 0.0, 0.0])
+    maps[0, :, 1, 1] = torch.tensor([0.0, 0.0, 0.5, 0.5])
+    expected = torch.tensor([[[[0.0, 1.0], [1 / 6, 5 / 6]]]])
+    assert torch.allclose(soft_label_map(maps), expected)
 
 
 def test_bfloat16_autocast_gives_float32_landmarks_close_to_float32() -> None:
