@@ -52,6 +52,10 @@ def peers(
     limit: Annotated[
         int | None, typer.Option(min=3, help="At most so many faces a set, and frames a clip.")
     ] = None,
+    lost: Annotated[
+        Path | None,
+        typer.Option(help="Draw the faces that others find in real videos and ours lacks here."),
+    ] = None,
 ) -> None:
     """Compare with mediapipe, dlib and OpenCV: the same boxes, the same videos, one run."""
     from trainer.alignment import SequentialAligner
@@ -80,7 +84,7 @@ def peers(
             if heads is not None:
                 _heads(heads, everybody, limit, status.update, about, command, docs)
             if data is not None and (data / "videos").is_dir():
-                _real(data / "videos", everybody, limit, status.update, about, command, docs)
+                _real(data / "videos", everybody, limit, status.update, about, command, docs, lost)
     console.errors.print(f"Done: {docs / 'results.md'}")
 
 
@@ -197,16 +201,20 @@ def _real(
     about: dict[str, Any],
     command: str,
     docs: Path,
+    lost: Path | None,
 ) -> None:
     from trainer.experiments.report import write_report
     from trainer.peers.clips import real_clips
     from trainer.peers.figures import clip_rows
+    from trainer.peers.lost import draw_lost
     from trainer.peers.reports import clips_report
 
     frames = CLIP_FRAMES if limit is None else min(CLIP_FRAMES, limit)
     runs = []
     for clip in real_clips(folder, frames, SEVERAL):
         runs.append((clip, everybody.follow(clip, tell)))
+        if lost is not None:
+            draw_lost(*runs[-1], lost)
         clip.pictures = []  # as above
     rows, by_clip = clip_rows(runs)
     write_report(clips_report(rows, by_clip, everybody.titles(), about, command), docs)
