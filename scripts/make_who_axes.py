@@ -1,4 +1,4 @@
-"""Make ``trainer/weights/red-lite.who.npz``: axes in which one person's videos are near.
+"""Make ``trainer/weights/MODEL.who.npz``: axes in which one person's videos are near.
 
 ``python scripts/make_who_axes.py DATA/ytf/train DATA/ytf/dev`` learns them from the people of
 the first folder, prints how often a video of the second is nearest to another one of the same
@@ -18,15 +18,15 @@ from trainer.alignment import SequentialAligner
 from trainer.checkpoint import load_model
 from trainer.data.pts import read_pts
 from trainer.tracker import FaceNetwork
-from trainer.who import AXES_FILE, SURE
+from trainer.who import AXES_FOLDER, AXES_SUFFIX, SURE
 
 FRAMES, AXES, SMOOTHING = 4, 64, 0.01
 """Frames of each video, axes that are kept, and how much the scatter is evened out."""
 
 
-def codes(folder: Path, frames: int, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def codes(model: str, folder: Path, frames: int, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(N, E) codes of stills, (N,) whose they are, (N,) which video they are of."""
-    aligner = SequentialAligner(load_model("red-lite"), device="cpu")
+    aligner = SequentialAligner(load_model(model), device="cpu")
     network = FaceNetwork(aligner.runner, aligner.scheme)
     found: list[tuple[np.ndarray, str, str]] = []
     for person in sorted(path for path in folder.iterdir() if path.is_dir())[::step]:
@@ -56,10 +56,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("train", type=Path)
     parser.add_argument("test", type=Path)
+    parser.add_argument("--model", default="red-lite", help="name of a model that ships")
     parser.add_argument("--step", type=int, default=1, help="every so many people to learn from")
     chosen = parser.parse_args()
-    mean, axes = learn(*codes(chosen.train, FRAMES, chosen.step)[:2])
-    values, people, videos = codes(chosen.test, FRAMES, 1)
+    mean, axes = learn(*codes(chosen.model, chosen.train, FRAMES, chosen.step)[:2])
+    values, people, videos = codes(chosen.model, chosen.test, FRAMES, 1)
     names = sorted(set(videos))
     owners = np.array([people[videos == name][0] for name in names])
     placed = np.array([values[videos == name].mean(axis=0) - mean for name in names]) @ axes
@@ -70,7 +71,8 @@ def main() -> None:
     sure = near.max(axis=1) > SURE
     print(f"{len(names)} videos of {len(set(owners))} people: nearest is right {right.mean():.3f}")
     print(f"above {SURE}: {sure.mean():.3f} of them, right {right[sure].mean():.3f}")
-    np.savez_compressed(AXES_FILE, mean=mean.astype(np.float32), axes=axes.astype(np.float16))
+    file = AXES_FOLDER / f"{Path(chosen.model).stem}{AXES_SUFFIX}"
+    np.savez_compressed(file, mean=mean.astype(np.float32), axes=axes.astype(np.float16))
 
 
 if __name__ == "__main__":

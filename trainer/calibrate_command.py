@@ -47,6 +47,9 @@ def calibrate(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the figures to this file.")
     ] = None,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="Store the weights in eight bits: half the file.")
+    ] = False,
     device: DeviceOption = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
 ) -> None:
@@ -79,7 +82,8 @@ def calibrate(
         "fitted_on": "the half for which fold_of('calibration of NAME', 2) is 0",
         "measured_on_the_other": figures,
     }
-    save_model(out, loaded.model, {**loaded.info, "calibration": note})
+    kind = {"compact": True} if compact else {}
+    save_model(out, loaded.model, {**loaded.info, **kind, "calibration": note})
     if picture is not None:
         draw_reliability(measured, picture)
     if json_file is not None:

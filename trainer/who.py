@@ -23,9 +23,10 @@ from trainer.data.video_base import Video
 if TYPE_CHECKING:
     from trainer.alignment import SequentialAligner
 
-AXES_FILE = Path(__file__).parent / "weights" / "red-lite.who.npz"
-"""``mean`` (E,) and ``axes`` (E, K): linear discriminant axes of up to four frames each of the
-videos of 260 people of ytf/train, none of them among those it was measured on."""
+AXES_FOLDER, AXES_SUFFIX = Path(__file__).parent / "weights", ".who.npz"
+"""A file for each network that ships, with ``mean`` (E,) and ``axes`` (E, K): linear discriminant
+axes of up to four frames each of the videos of 260 people of ytf/train, none of them among those
+it was measured on. The length E of a code says which network's it is."""
 
 SURE = 0.75
 """Likeness from which two tracks may be one person."""
@@ -80,16 +81,21 @@ def likeness(one: Looks, other: Looks) -> float:
 
 
 def _in_axes(code: np.ndarray) -> np.ndarray:
-    mean, axes = _axes()
-    if len(code) == len(mean):  # another network's codes are compared as they are
+    known = _axes(len(code))
+    if known is not None:  # another network's codes are compared as they are
+        mean, axes = known
         code = (code - mean) @ axes
     return (code / max(float(np.linalg.norm(code)), 1e-9)).astype(np.float32)
 
 
 @cache
-def _axes() -> tuple[np.ndarray, np.ndarray]:
-    with np.load(AXES_FILE) as file:
-        return file["mean"].astype(np.float64), file["axes"].astype(np.float64)
+def _axes(length: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Mean and axes for codes of a length; None where no network that ships has such."""
+    for path in sorted(AXES_FOLDER.glob(f"*{AXES_SUFFIX}")):
+        with np.load(path) as file:
+            if len(file["mean"]) == length:
+                return file["mean"].astype(np.float64), file["axes"].astype(np.float64)
+    return None
 
 
 def _classes(model: Any, code: np.ndarray, people: Sequence[str]) -> tuple[tuple[str, float], ...]:

@@ -139,6 +139,16 @@ def test_a_list_keeps_its_names_in_the_folders_that_have_them(model, stills, tmp
     assert note["people_or_photos"] == len(PEOPLE) + 1
 
 
+def test_weights_are_stored_in_eight_bits_where_that_is_asked_for(model, stills, tmp_path):
+    full, compact, again = (tmp_path / f"{name}.safetensors" for name in ("f", "c", "a"))
+    assert call(model, "--stills", stills, "--out", full).exit_code == 0
+    assert call(model, "--stills", stills, "--out", compact, "--compact").exit_code == 0
+    assert call(compact, "--stills", stills, "--out", again).exit_code == 0
+    kinds = [{t.dtype for t in load_tensors(path)[0].values()} for path in (full, compact, again)]
+    assert [torch.int8 in kind for kind in kinds] == [False, True, True]
+    assert load_model(compact).model.confidence is not None
+
+
 def test_nothing_to_calibrate_on_is_said(model, tmp_path):
     result = call(model, "--out", tmp_path / "new.safetensors")
     assert result.exit_code == 2

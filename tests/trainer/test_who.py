@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from trainer.alignment import SequentialAligner
-from trainer.checkpoint import LoadedModel, load_model
+from trainer.checkpoint import LoadedModel, available_models, load_model
 from trainer.config import config_for
 from trainer.models.rednet import RedNet
 from trainer.who import _axes, likeness, look
@@ -48,6 +48,12 @@ def test_the_classes_of_f_cls_are_named_most_likely_first(aligner):
     assert all(name.startswith("person") for name, _ in looks.people)
 
 
-def test_the_axes_that_ship_fit_the_model_that_ships():
-    mean, axes = _axes()
-    assert len(mean) == len(axes) == load_model("red-lite").model.config.half_code
+@pytest.mark.parametrize("name", available_models())
+def test_every_model_that_ships_has_its_axes(name):
+    length = load_model(name).model.config.half_code
+    mean, axes = _axes(length)
+    assert len(mean) == len(axes) == length
+
+
+def test_codes_of_another_network_have_no_axes():
+    assert _axes(33) is None
