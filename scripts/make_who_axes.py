@@ -24,7 +24,9 @@ FRAMES, AXES, SMOOTHING = 4, 64, 0.01
 """Frames of each video, axes that are kept, and how much the scatter is evened out."""
 
 
-def codes(model: str, folder: Path, frames: int, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def codes(
+    model: str, folder: Path, frames: int, step: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(N, E) codes of stills, (N,) whose they are, (N,) which video they are of."""
     aligner = SequentialAligner(load_model(model), device="cpu")
     network = FaceNetwork(aligner.runner, aligner.scheme)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QProgressBar, QWidget
 
 from napari_red._qt.parts import ElidedLabel, button, column, note, row
 from napari_red.core.jobs import Progress
-from napari_red.core.models import DEVICES, SUFFIX, shipped_models
+from napari_red.core.models import ABOUT, DEVICES, SUFFIX, shipped_models
 
 _WARNING = "color: #e0a030;"
 
@@ -56,10 +56,12 @@ class ModelLine(QWidget):
         self.models.setMinimumContentsLength(6)
         self.models.activated.connect(lambda _: self.chosen.emit(self.model))
         self._of_project: list[str] = []
-        for name in shipped_models():
+        for place, name in enumerate(shipped_models()):
             self.models.addItem(name, name)
+            self.models.setItemData(place, ABOUT.get(name, ""), Qt.ItemDataRole.ToolTipRole)
         self.models.setToolTip(
-            "Model: those that ship with napari-red, those of the project, and files you chose"
+            "Model: those that ship with napari-red, those of the project, and files you chose\n"
+            + "\n".join(f"{name}: {about}" for name, about in ABOUT.items())
         )
         self.from_file = button(
             "…", f"Choose a {SUFFIX} file, such as one you fine-tuned", self._choose

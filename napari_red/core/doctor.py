@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from napari_red.core.gpu_check import mending, nvidia_driver
-from napari_red.core.models import DEFAULT_MODEL, shipped_models
+from napari_red.core.models import ABOUT, DEFAULT_MODEL, shipped_models
 from napari_red.core.sample import SampleError, sample_path
 from napari_red.core.self_test import self_test
 from trainer.errors import RedError
@@ -197,7 +197,7 @@ def _weights() -> Iterator[Check]:
     yield Check(
         "Weights",
         DEFAULT_MODEL in names,
-        ", ".join(names) or "missing",
+        "; ".join(f"{n} ({ABOUT[n]})" if n in ABOUT else n for n in names) or "missing",
         "install napari-red again; its weights belong to the package",
     )
 

@@ -101,6 +101,8 @@ class Trained:
     """The parts of the loss, a running mean at the end."""
     watched: dict[int, dict[str, float]]
     """What ``watch`` said, by update."""
+    device: str = "cpu"
+    """The kind of device it was trained on."""
 
 
 class Workshop:
@@ -172,6 +174,7 @@ class Workshop:
             said["seconds"],
             said["losses"],
             {int(step): values for step, values in said["watched"].items()},
+            said.get("device", "cpu"),
         )
 
 
@@ -219,7 +222,9 @@ class _Run:
         see(0)
         trainer.run()
         seconds = time.process_time() - begun
-        said = {"seconds": seconds, "losses": losses, "watched": watched}
+        said = {
+            "seconds": seconds, "losses": losses, "watched": watched, "device": device.type
+        }  # fmt: skip
         (self.folder / "done.json").write_text(json.dumps(said), encoding="utf-8")
 
 

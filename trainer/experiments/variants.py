@@ -118,7 +118,8 @@ def variants(
             if label == CHANGES[1].label:
                 own = [with_own_statistics(network, faces) for network in networks]
                 rows.append({"label": APART, **errors_of(own, measured)})
-    spending = spent([one for runs in trained.values() for one in runs], base)
+    everyone = [one for runs in trained.values() for one in runs]
+    spending = spent(everyone, base, regression=True)
     write_report(variants_report(rows, len(measured.crops), spending, ran()), docs)
     console.errors.print(f"Done: {docs / 'results.md'}")
 

@@ -37,15 +37,17 @@ def ran() -> str:
     return "python -m trainer " + shlex.join(sys.argv[1:])
 
 
-def spent(trained: Sequence[Trained], base: Trained) -> str:
-    """What a report says of the size of its training."""
+def spent(trained: Sequence[Trained], base: Trained, *, regression: bool = False) -> str:
+    """What a report says of the size of its training; ``regression``: f_REG learned too."""
     total = sum(t.seconds for t in [*trained, base]) / 60
     network = base.model.config
     weights = sum(p.numel() for p in base.model.parameters()) / 1e3
-    passes = sorted({t.passes for t in trained})
+    passes = " or ".join(map(str, sorted({t.passes for t in trained})))
+    on_gpu = sum(t.device != "cpu" for t in trained)
+    where = f", beside a GPU's time for {on_gpu} of {len(trained)} networks" if on_gpu else ""
     return (
         f"Small networks, small budgets: width {network.width:g}, {network.n_landmarks} landmarks, "
-        f"{weights:.0f} k weights, no f_REG; all start from one network trained on stills for "
-        f"{base.passes} image passes and go on for {' or '.join(map(str, passes))} each "
-        f"({total:.0f} core-minutes in all). The claim is judged at that scale."
+        f"{weights:.0f} k weights, {'with' if regression else 'no'} f_REG; all start from one "
+        f"network trained on stills for {base.passes} image passes and go on for {passes} each "
+        f"({total:.0f} core-minutes in all{where}). The claim is judged at that scale."
     )

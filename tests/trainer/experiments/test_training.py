@@ -7,6 +7,7 @@ from training_fixtures import made_faces
 from trainer.engine import Trainer, TrainingData
 from trainer.errors import RedError
 from trainer.experiments.training import Variant, Workshop, anonymous, tuned
+from trainer.experiments.words import spent
 
 
 def tiny(name="tiny", **network):
@@ -94,3 +95,16 @@ def test_adapt_changes_the_batches_that_are_learnt_from(tmp_path):
         not torch.equal(a, b)
         for a, b in zip(plain.model.parameters(), changed.model.parameters(), strict=True)
     )
+
+
+def test_what_training_took_is_told_with_its_device(tmp_path):
+    data = TrainingData(anonymous(made_faces()))
+    trained = Workshop(tmp_path).train(tiny(), data, 8, 0)
+    assert trained.device == "cpu"
+    told = spent([trained, trained], trained)
+    assert "GPU" not in told
+    assert "no f_REG" in told
+    elsewhere = replace(trained, device="cuda")
+    told = spent([trained, elsewhere], trained, regression=True)
+    assert "beside a GPU's time for 1 of 2 networks" in told
+    assert "with f_REG" in told
