@@ -154,8 +154,8 @@ def clips_report(
             "clips; it holds the faces' own movement too. [ ]: 95 % bootstrap "
             "over clips.",
             "A low jitter can also be bought with lag, which only videos with truth show.",
-            "A face that another finds isn't always one: in the Hamilton clip dlib's and OpenCV's "
-            "tracks stay on hair and lettering after the face has turned away.",
+            "A face that another finds isn't always one: `--lost DIR` draws those that ours lacks "
+            "(docs/peers.md has what was seen there).",
             "Two faces are the same if their landmarks' boxes overlap by IoU 0.3.",
             _who(about),
         ],
