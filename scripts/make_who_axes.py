@@ -59,6 +59,9 @@ def main() -> None:
     parser.add_argument("train", type=Path)
     parser.add_argument("test", type=Path)
     parser.add_argument("--model", default="red-lite", help="name of a model that ships")
+    parser.add_argument(
+        "--sure", type=float, default=SURE, help="likeness from which two may be one person"
+    )
     parser.add_argument("--step", type=int, default=1, help="every so many people to learn from")
     chosen = parser.parse_args()
     mean, axes = learn(*codes(chosen.model, chosen.train, FRAMES, chosen.step)[:2])
@@ -70,11 +73,13 @@ def main() -> None:
     near = placed @ placed.T
     np.fill_diagonal(near, -2)
     right = owners[near.argmax(axis=1)] == owners
-    sure = near.max(axis=1) > SURE
+    sure = near.max(axis=1) > chosen.sure
     print(f"{len(names)} videos of {len(set(owners))} people: nearest is right {right.mean():.3f}")
-    print(f"above {SURE}: {sure.mean():.3f} of them, right {right[sure].mean():.3f}")
+    print(f"above {chosen.sure}: {sure.mean():.3f} of them, right {right[sure].mean():.3f}")
     file = AXES_FOLDER / f"{Path(chosen.model).stem}{AXES_SUFFIX}"
-    np.savez_compressed(file, mean=mean.astype(np.float32), axes=axes.astype(np.float16))
+    np.savez_compressed(
+        file, mean=mean.astype(np.float32), axes=axes.astype(np.float16), sure=chosen.sure
+    )
 
 
 if __name__ == "__main__":

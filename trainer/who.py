@@ -5,7 +5,8 @@ people nobody trained on, 31 % of 123 videos were nearest to another video of th
 (chance 3 %). Above :data:`SURE` few are left: 7 % of the videos got a name, all of them the right
 one, and no stranger did. The weights before these knew people better (38 %, and 20 % of the videos
 named, 88 % rightly); a model fine-tuned from those is compared in these axes, which fit it less.
-f_CLS may be sure of a project's people once it was trained further on them.
+red-wide knows people better (44 % nearest) and names as few (7 %, all rightly). f_CLS may be sure
+of a project's people once it was trained further on them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 AXES_FOLDER, AXES_SUFFIX = Path(__file__).parent / "weights", ".who.npz"
 """A file for each network that ships, with ``mean`` (E,) and ``axes`` (E, K): linear discriminant
 axes of up to four frames each of the videos of 260 people of ytf/train, none of them among those
-it was measured on. The length E of a code says which network's it is."""
+it was measured on. The length E of a code says which network's it is. ``sure``, where the file
+has it, is the likeness from which that network's codes may be one person's; :data:`SURE` else."""
 
 SURE = 0.75
 """Likeness from which two tracks may be one person."""
@@ -41,7 +43,8 @@ class Looks:
 
     Attributes
     ----------
-    code : (K,) float32 of length 1; the inner product of two is their likeness, -1 to 1
+    code : (K,) float32; the inner product of two is their likeness, at most 1, so scaled that
+        :data:`SURE` means the same of every network
     people : (name, probability) of f_CLS, the most likely first
     """
 
@@ -81,20 +84,22 @@ def likeness(one: Looks, other: Looks) -> float:
 
 
 def _in_axes(code: np.ndarray) -> np.ndarray:
-    known = _axes(len(code))
+    known, sure = _axes(len(code)), SURE
     if known is not None:  # another network's codes are compared as they are
-        mean, axes = known
+        mean, axes, sure = known
         code = (code - mean) @ axes
-    return (code / max(float(np.linalg.norm(code)), 1e-9)).astype(np.float32)
+    length = max(float(np.linalg.norm(code)), 1e-9)
+    return (code * (SURE / sure) ** 0.5 / length).astype(np.float32)
 
 
 @cache
-def _axes(length: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Mean and axes for codes of a length; None where no network that ships has such."""
+def _axes(length: int) -> tuple[np.ndarray, np.ndarray, float] | None:
+    """Mean, axes and ``sure`` for codes of a length; None where no network that ships has such."""
     for path in sorted(AXES_FOLDER.glob(f"*{AXES_SUFFIX}")):
         with np.load(path) as file:
             if len(file["mean"]) == length:
-                return file["mean"].astype(np.float64), file["axes"].astype(np.float64)
+                sure = float(file["sure"]) if "sure" in file else SURE
+                return file["mean"].astype(np.float64), file["axes"].astype(np.float64), sure
     return None
 
 

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
+from trainer import who
 from trainer.alignment import SequentialAligner
 from trainer.checkpoint import LoadedModel, available_models, load_model
 from trainer.config import config_for
 from trainer.models.rednet import RedNet
-from trainer.who import _axes, likeness, look
+from trainer.who import SURE, _axes, likeness, look
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +52,19 @@ def test_the_classes_of_f_cls_are_named_most_likely_first(aligner):
 @pytest.mark.parametrize("name", available_models())
 def test_every_model_that_ships_has_its_axes(name):
     length = load_model(name).model.config.half_code
-    mean, axes = _axes(length)
+    mean, axes, sure = _axes(length)
     assert len(mean) == len(axes) == length
+    assert SURE <= sure < 1
+
+
+def test_a_network_that_has_to_be_surer_finds_faces_less_alike(aligner, monkeypatch):
+    faces = [(0, face()), (1, face())]
+    usual = look(aligner, Pictures(), faces)
+    length = aligner.runner.model.config.half_code
+    mean, axes, _ = _axes(length)
+    monkeypatch.setattr(who, "_axes", lambda length: (mean, axes, 0.9))
+    surer = look(aligner, Pictures(), faces)
+    assert likeness(surer, surer) == pytest.approx(SURE / 0.9 * likeness(usual, usual), abs=1e-5)
 
 
 def test_codes_of_another_network_have_no_axes():
