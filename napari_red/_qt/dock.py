@@ -13,7 +13,7 @@ from napari_red._qt.attach import attach
 from napari_red._qt.export_control import ExportControl
 from napari_red._qt.faces_control import FacesControl
 from napari_red._qt.frame_words import frame_words
-from napari_red._qt.improve_control import ImproveControl, model_names, used_model
+from napari_red._qt.improve_control import ImproveControl, model_names
 from napari_red._qt.improving import Improving
 from napari_red._qt.panels.export import ExportPanel
 from napari_red._qt.panels.faces import FacesPanel
@@ -30,6 +30,7 @@ from napari_red._qt.videos_control import VideosControl
 from napari_red._qt.view_options import ViewOptionsBox
 from napari_red._qt.who_control import WhoControl
 from napari_red._qt.workbench import AlignerFactory, Workbench
+from napari_red.core import model_store
 from napari_red.core.aligner_process import AlignerProcess
 from napari_red.core.models import DEFAULT_MODEL
 from napari_red.core.prealign import Settings
@@ -171,7 +172,7 @@ class FaceLandmarksDock(QWidget):
 
     def _show_models(self) -> None:
         project = self.workbench.shown_project
-        used = DEFAULT_MODEL if project is None else used_model(project)
+        used = DEFAULT_MODEL if project is None else model_store.current_name(project)
         self.state.model.show_project_models(model_names(project), used)
 
     def _ask_name(self, face: int) -> None:

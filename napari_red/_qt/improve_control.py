@@ -15,7 +15,7 @@ from napari_red.core import model_store
 from napari_red.core.changes import changes_since, snapshot
 from napari_red.core.improve import Improvement, Material, material
 from napari_red.core.jobs import ProgressCallback, ShouldStop
-from napari_red.core.models import DEFAULT_MODEL
+from napari_red.core.models import shipped_models
 from napari_red.core.prealign import Settings
 from napari_red.core.project import Project
 from napari_red.core.session_pool import PooledBatch
@@ -139,14 +139,14 @@ class ImproveControl(QObject):
         )
 
     def use(self, model: str) -> None:
-        """A person chose a model: the project remembers it, if it is one of its own, or the
-        one that ships."""
+        """A person chose a model: the project remembers it, if it is one of its own, or one
+        that ships."""
         project = self.work.shown_project
-        if project is None or project.read_only or model == used_model(project):
+        if project is None or project.read_only or model == model_store.current_name(project):
             return
         known = {version.name: version for version in model_store.versions(project)}
-        if model in known or model == DEFAULT_MODEL:
-            model_store.use(project, known.get(model))
+        if model in known or model in shipped_models():
+            model_store.use(project, known.get(model, model))
             self.ask()
 
     def close(self) -> None:
@@ -165,18 +165,12 @@ class ImproveControl(QObject):
     def _on_material(self, found: Material) -> None:
         project = self.work.shown_project
         if project is not None:
-            self.panel.show_state(used_model(project), found)
+            self.panel.show_state(model_store.current_name(project), found)
 
     def _on_ended(self, improvement: Improvement | None) -> None:
         if improvement is not None and improvement.version is not None:
             self.models_changed.emit()
         self.ask()
-
-
-def used_model(project: Project) -> str:
-    """What the model is called that a project uses."""
-    used = model_store.current(project)
-    return DEFAULT_MODEL if used is None else used.name
 
 
 def model_names(project: Project | None) -> list[str]:

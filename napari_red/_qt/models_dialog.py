@@ -24,7 +24,7 @@ from napari_red.core.jobs import Cancelled, Done, Failed, Progress
 from napari_red.core.model_comparison import ComparedModel, ModelComparison, cells, words
 from napari_red.core.model_store import ModelVersion
 from napari_red.core.model_words import COLUMNS, about, cells_of
-from napari_red.core.models import DEFAULT_MODEL, SUFFIX
+from napari_red.core.models import ABOUT, SUFFIX, shipped_models
 from napari_red.core.project import Project
 from trainer.errors import RedError
 
@@ -51,6 +51,7 @@ class ModelsDialog(QDialog):
         self.resize(760, 420)
         self.project = project
         self._on_changed = on_changed
+        self._shipped = shipped_models()
         self._make_comparison = make_comparison
         self._job: BackgroundJob | None = None
         self.table = _table(COLUMNS)
@@ -89,21 +90,26 @@ class ModelsDialog(QDialog):
 
     @property
     def chosen(self) -> ModelVersion | None:
-        """The selected model; None for the one that ships."""
-        index = self.table.currentRow() - 1
+        """The selected model of the project; None where it is one that ships."""
+        index = self.table.currentRow() - len(self._shipped)
         return self._versions[index] if 0 <= index < len(self._versions) else None
 
     def refresh(self) -> None:
         """Read the models anew."""
         self._versions = model_store.versions(self.project)
-        used = model_store.current(self.project)
-        self.table.setRowCount(1 + len(self._versions))
-        self._put(0, (DEFAULT_MODEL, "ships with napari-red", "", "", "", ""), used is None)
-        for number, version in enumerate(self._versions, 1):
+        used, name = model_store.current(self.project), model_store.current_name(self.project)
+        self.table.setRowCount(len(self._shipped) + len(self._versions))
+        for number, shipped in enumerate(self._shipped):
+            texts = (shipped, "ships with napari-red", "", "", "", "")
+            self._put(number, texts, used is None and shipped == name)
+        for number, version in enumerate(self._versions, len(self._shipped)):
             is_used = used is not None and used.id == version.id
             self._put(number, cells_of(version, self._versions), is_used)
-        ids = [None, *(version.id for version in self._versions)]
-        self.table.selectRow(ids.index(used.id if used else None))
+        if used is None:
+            self.table.selectRow(self._shipped.index(name))
+        else:
+            ids = [version.id for version in self._versions]
+            self.table.selectRow(len(self._shipped) + ids.index(used.id))
         self._show_chosen()
 
     def done(self, result: int) -> None:
@@ -180,12 +186,18 @@ class ModelsDialog(QDialog):
 
     def _show_chosen(self) -> None:
         version = self.chosen
-        self.details.setText("" if version is None else about(version))
+        self.details.setText(self._about_shipped() if version is None else about(version))
         for part in (self.rename, self.export, self.delete):
             part.setEnabled(version is not None)
 
+    def _about_shipped(self) -> str:
+        row = self.table.currentRow()
+        known = 0 <= row < len(self._shipped)
+        return f"{self._shipped[row]}: {ABOUT[self._shipped[row]]}." if known else ""
+
     def _use(self) -> None:
-        self._do(lambda: model_store.use(self.project, self.chosen))
+        model = self.chosen or self._shipped[max(self.table.currentRow(), 0)]
+        self._do(lambda: model_store.use(self.project, model))
 
     def _rename(self) -> None:
         version = self.chosen

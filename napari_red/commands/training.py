@@ -16,7 +16,7 @@ from napari_red.core import model_store
 from napari_red.core.improve import Improver, material, trained_frames
 from napari_red.core.model_comparison import ModelComparison, cells, words
 from napari_red.core.model_words import COLUMNS, cells_of
-from napari_red.core.models import DEFAULT_MODEL
+from napari_red.core.models import shipped_models
 from napari_red.core.project import Project, ProjectError
 from napari_red.core.push import PushSummary, push
 from trainer.console import DeviceOption, told
@@ -73,7 +73,8 @@ def finetune(
 def models(
     project: ProjectArgument,
     use: Annotated[
-        str | None, typer.Option(help=f"Use this model from now on; {DEFAULT_MODEL} goes back.")
+        str | None,
+        typer.Option(help="Use this model from now on, the project's or one that ships."),
     ] = None,
     export: Annotated[str | None, typer.Option(help="Write this model to --to.")] = None,
     to: Annotated[Path | None, typer.Option(help="File for --export.")] = None,
@@ -93,8 +94,8 @@ def models(
             if add is not None:
                 model_store.add_model(opened, add, name=add.stem)
             if use is not None:
-                chosen = None if use == DEFAULT_MODEL else model_store.version_called(opened, use)
-                model_store.use(opened, chosen)
+                ships = use in shipped_models()
+                model_store.use(opened, use if ships else model_store.version_called(opened, use))
             if export is not None:
                 if to is None:
                     raise ProjectError(f"{export}: say with --to which file it goes to")
@@ -156,7 +157,9 @@ def _table(project: Project) -> Table:
     table = Table(*COLUMNS, show_edge=False)
     used = model_store.current(project)
     known = model_store.versions(project)
-    table.add_row(f"{'● ' if used is None else ''}{DEFAULT_MODEL}", "ships", "", "", "", "")
+    for name in shipped_models():
+        mark = "● " if name == model_store.current_name(project) else ""
+        table.add_row(f"{mark}{name}", "ships", "", "", "", "")
     for version in known:
         name, *rest = cells_of(version, known)
         mark = "● " if used is not None and used.id == version.id else ""

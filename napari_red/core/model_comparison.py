@@ -16,7 +16,7 @@ from napari_red.core import model_store
 from napari_red.core.aligner_process import LOW_PRIORITY
 from napari_red.core.improve import trained_frames
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
-from napari_red.core.models import DEFAULT_MODEL
+from napari_red.core.models import DEFAULT_MODEL, shipped_models
 from napari_red.core.project import Project
 from napari_red.core.push import push
 from trainer.errors import RedError
@@ -69,7 +69,7 @@ class ModelComparison:
         on_progress: ProgressCallback = lambda _: None,
         should_stop: ShouldStop = lambda: False,
     ) -> list[ComparedModel]:
-        """Push, measure, and give a row for each model, the shipped one first.
+        """Push, measure, and give a row for each model, those that ship first.
 
         Raises
         ------
@@ -80,7 +80,7 @@ class ModelComparison:
         StopWork
             After :meth:`stop`, or when ``should_stop`` answers True.
         """
-        models = [(DEFAULT_MODEL, DEFAULT_MODEL)]
+        models = [(name, name) for name in shipped_models()]
         for version in model_store.versions(self.project):
             models.append((version.name, str(model_store.model_file(self.project, version))))
         with tempfile.TemporaryDirectory(prefix="napari-red-") as folder:

@@ -17,7 +17,7 @@ from typing import Any
 import platformdirs
 
 from napari_red.core.history import now
-from napari_red.core.models import DEFAULT_MODEL, SUFFIX
+from napari_red.core.models import DEFAULT_MODEL, SUFFIX, shipped_models
 from napari_red.core.project import Project
 from napari_red.core.settings_table import remember, setting
 from trainer.errors import RedError
@@ -187,24 +187,39 @@ def export_model(project: Project, version: ModelVersion, path: str | Path) -> N
 
 
 def current(project: Project) -> ModelVersion | None:
-    """The model of the project that is used; None for the one that ships."""
+    """The model of the project that is used; None where it is one that ships."""
     chosen = setting(project, _CURRENT)
-    if not chosen:
-        return None
-    return next((v for v in versions(project) if v.id == int(chosen)), None)
+    return next((v for v in versions(project) if str(v.id) == chosen), None)
 
 
-def use(project: Project, version: ModelVersion | None) -> None:
-    """Use a model from now on; None goes back to the one that ships."""
-    remember(project, _CURRENT, "" if version is None else str(version.id))
+def current_name(project: Project) -> str:
+    """What the model is called that is used, one of the project's or one that ships."""
+    version = current(project)
+    if version is not None:
+        return version.name
+    chosen = setting(project, _CURRENT)
+    return chosen if chosen in shipped_models() else DEFAULT_MODEL
+
+
+def use(project: Project, model: ModelVersion | str) -> None:
+    """Use a model from now on: one of the project's, or the name of one that ships.
+
+    Raises
+    ------
+    ModelStoreError
+        If no model of that name ships.
+    """
+    if isinstance(model, str) and model not in shipped_models():
+        raise ModelStoreError(
+            f"{model}: no model that ships; choose one of {', '.join(shipped_models())}"
+        )
+    remember(project, _CURRENT, model if isinstance(model, str) else str(model.id))
 
 
 def current_file(project: Project) -> tuple[str, str]:
     """Name of the model that is used, and what opens it: its file, or its shipped name."""
-    version = current(project)
-    if version is None:
-        return DEFAULT_MODEL, DEFAULT_MODEL
-    return version.name, str(model_file(project, version))
+    version, name = current(project), current_name(project)
+    return name, name if version is None else str(model_file(project, version))
 
 
 def file_for(project: Project | None, model: str) -> str:

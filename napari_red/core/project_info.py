@@ -58,7 +58,6 @@ class ProjectInfo:
 def look_at(project: Project) -> ProjectInfo:
     """Count; nothing is changed, and another window may have the project open."""
     read = project.database.read
-    used = model_store.current(project)
     named = [track.identity.name for track in project.tracks() if track.identity is not None]
     tracks = Counter({one.name: 0 for one in project.identities()})
     tracks.update(named)
@@ -69,7 +68,7 @@ def look_at(project: Project) -> ProjectInfo:
         tuple(_video(project, record) for record in project.videos()),
         dict(sorted(tracks.items())),
         tuple(version.name for version in model_store.versions(project)),
-        used.name if used is not None else model_store.DEFAULT_MODEL,
+        model_store.current_name(project),
         tuple(row[0] for row in read("SELECT model FROM runs GROUP BY model ORDER BY MIN(id)")),
         steps,
         tuple(row[0] for row in read("SELECT DISTINCT who FROM steps ORDER BY who")),

@@ -53,3 +53,13 @@ def test_too_few_corrections_to_compare_on_are_told(session):
     session.move(5, 0, {30: (50, 60)})
     session.close()
     assert "correct at least 5 frames" in call("models", session.project_path, "--compare", code=2)
+
+
+def test_a_project_uses_another_model_that_ships(session):
+    session.close()
+    assert "● red-lite" in call("models", session.project_path)
+    said = call("models", session.project_path, "--use", "red-wide")
+    assert "● red-wide" in said
+    assert "● red-lite" not in said
+    assert "models red-wide annotated by made" in call("info", session.project_path)
+    call("models", session.project_path, "--use", "red-huge", code=2)

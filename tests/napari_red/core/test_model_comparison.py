@@ -13,6 +13,7 @@ from napari_red.core.model_comparison import (
     cells,
     words,
 )
+from napari_red.core.models import shipped_models
 from napari_red.core.prealign import Settings, prealign
 from napari_red.core.push import PushError
 from napari_red.core.session import Session
@@ -69,7 +70,7 @@ def test_only_the_frames_set_aside_are_pushed_and_all_models_measured(comparison
     told = []
     (row,) = comparison.run(told.append)
     assert row == ComparedModel("red-lite", 1, 4.0, 9.5, ROW["groups"], ROW["people"])
-    assert [name for name, _ in comparison.models] == ["red-lite", "mine"]
+    assert [name for name, _ in comparison.models] == [*shipped_models(), "mine"]
     frames = [frame for video in comparison.pushed["videos"] for frame in video["frames"]]
     assert frames
     assert all(frame["held_out"] for frame in frames)

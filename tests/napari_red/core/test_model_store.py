@@ -4,6 +4,7 @@ import torch
 from napari_red.core import model_store
 from napari_red.core.model_store import ModelStoreError
 from napari_red.core.project import Project
+from napari_red.core.settings_table import remember
 from trainer.checkpoint import save_tensors
 from trainer.errors import RedError
 
@@ -41,7 +42,24 @@ def test_the_shipped_model_is_used_until_another_is_chosen_and_can_be_gone_back_
     model_store.use(project, version)
     assert model_store.current(project) == version
     assert model_store.current_file(project)[0] == "model 1"
-    model_store.use(project, None)
+    model_store.use(project, "red-lite")
+    assert model_store.current(project) is None
+    assert model_store.current_file(project) == ("red-lite", "red-lite")
+
+
+def test_another_model_that_ships_is_used_and_remembered(project):
+    model_store.use(project, "red-wide")
+    project.close()
+    with Project(project.path) as again:
+        assert model_store.current(again) is None
+        assert model_store.current_name(again) == "red-wide"
+        assert model_store.current_file(again) == ("red-wide", "red-wide")
+        with pytest.raises(ModelStoreError, match="red-huge: no model that ships; choose one of"):
+            model_store.use(again, "red-huge")
+
+
+def test_a_model_that_no_longer_ships_gives_way_to_the_default(project):
+    remember(project, "model", "red-old")
     assert model_store.current_file(project) == ("red-lite", "red-lite")
 
 

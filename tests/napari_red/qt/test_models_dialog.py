@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from napari_red._qt.models_dialog import ModelsDialog
+from napari_red.core import model_store
 from napari_red.core.model_comparison import ModelComparison
 from napari_red.core.prealign import Settings, prealign
 from napari_red.core.session import Session
@@ -94,3 +95,14 @@ def test_closing_the_dialog_ends_the_process(dialog, qtbot, monkeypatch):
     dialog.close()
     assert not dialog.comparing
     assert Scripted.stopped
+
+
+def test_another_model_that_ships_is_chosen_in_the_list(dialog):
+    names = [row[0] for row in texts(dialog.table)]
+    assert names == ["● red-lite", "red-wide"]
+    dialog.table.selectRow(1)
+    assert "GPU" in dialog.details.text()
+    assert not dialog.delete.isEnabled()
+    dialog.use.click()
+    assert model_store.current_name(dialog.project) == "red-wide"
+    assert [row[0] for row in texts(dialog.table)] == ["red-lite", "● red-wide"]
