@@ -15,6 +15,7 @@ from tiny_improving import TinyImprover, tiny_model_68
 
 from napari_red._qt.models_dialog import ModelsDialog
 from napari_red.core import model_store
+from napari_red.core.models import shipped_models
 
 __all__ = ["drag", "open_dock", "open_viewer", "sit_down"]
 
@@ -46,7 +47,7 @@ def test_a_round_from_corrections_to_a_model_and_its_files(sit_down, tmp_path, m
     person.clicks(panel.models)
     (models,) = (w for w in QApplication.topLevelWidgets() if isinstance(w, ModelsDialog))
     person.clicks(models.add)
-    models.table.selectRow(1)
+    models.table.selectRow(len(shipped_models()))
     person.clicks(models.use)
     models.close()
     assert dock.state.model.model == "model 1"
