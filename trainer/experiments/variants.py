@@ -179,7 +179,8 @@ def with_own_statistics(model: RedNet, faces: FaceSet, updates: int = 20) -> Ste
     copies: list[RedNet] = []
     for _ in range(model.config.steps):
         own = deepcopy(model)
-        for norm in own.modules():
+        # f_REG isn't run below, so it keeps the statistics that it has.
+        for norm in [*own.encoder.modules(), *own.decoder.modules()]:
             if isinstance(norm, torch.nn.BatchNorm2d):
                 norm.reset_running_stats()
                 norm.momentum = None  # the plain mean over all batches

@@ -76,6 +76,9 @@ def test_own_statistics_change_running_ones_and_no_weight(small):
         means[0], dict(model.named_buffers())["encoder.groups.0.0.1.running_mean"]
     )
     assert not torch.equal(means[0], means[1])
+    kept = {n: v for n, v in model.state_dict().items() if n.startswith("regression.")}
+    for copy in apart.copies:
+        assert all(torch.equal(copy.state_dict()[name], value) for name, value in kept.items())
     images = torch.zeros(2, 128, 128, 3, dtype=torch.uint8)
     again = module.StepsApart([model] * 3).align(images, steps=3).landmarks
     assert torch.equal(again, model.align(images, steps=3).landmarks)
