@@ -192,8 +192,8 @@ class ModelsDialog(QDialog):
 
     def _about_shipped(self) -> str:
         row = self.table.currentRow()
-        known = 0 <= row < len(self._shipped)
-        return f"{self._shipped[row]}: {ABOUT[self._shipped[row]]}." if known else ""
+        name = self._shipped[row] if 0 <= row < len(self._shipped) else ""
+        return f"{name}: {ABOUT[name]}." if name in ABOUT else ""
 
     def _use(self) -> None:
         model = self.chosen or self._shipped[max(self.table.currentRow(), 0)]
