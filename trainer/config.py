@@ -36,6 +36,10 @@ class NetworkConfig:
         Whether convolutions are followed by batch norm.
     n_identities : int
         N, people f_CLS tells apart; 0 leaves f_CLS out.
+    identity_standardised : bool
+        Whether f_CLS's embedding is standardised over the batch before its linear layer (not in
+        the paper). A narrow network's pooled code hardly differs from face to face beside its
+        mean, and the linear layer learns next to nothing from it as it is.
     temporal : {"none", "replace", "add"}
         f_tRNN: absent; C_pe' replaces C_pe (the paper); C_pe' is added to C_pe.
     regression_to_maps : bool
@@ -59,6 +63,7 @@ class NetworkConfig:
     soft_feedback: bool = False
     batch_norm: bool = True
     n_identities: int = 0
+    identity_standardised: bool = False
     temporal: str = "none"
     regression_to_maps: bool = True
     dropout: float = 0.4

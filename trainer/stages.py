@@ -167,7 +167,7 @@ def batch_loss(
 def freeze_batch_norm(model: nn.Module) -> None:
     """Keep the running statistics: ten frames of one clip share theirs and would spoil them."""
     for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.eval()
 
 

@@ -51,5 +51,6 @@ def with_people(model: RedNet, known: Sequence[str], people: Sequence[str], seed
             if model.identity is not None:
                 head.linear.weight[: len(known)] = model.identity.linear.weight
                 head.linear.bias[: len(known)] = model.identity.linear.bias
+                head.standardise.load_state_dict(model.identity.standardise.state_dict())
         grown.identity = head.to(model.mean_shape.device)
     return grown.requires_grad_(True)

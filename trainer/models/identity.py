@@ -8,12 +8,22 @@ from trainer.config import NetworkConfig
 
 
 class Identity(nn.Module):
-    """4x4 average pool, dropout, one logit per person."""
+    """4x4 average pool, dropout, one logit per person.
+
+    With ``identity_standardised`` each channel is brought to mean 0 and deviation 1 over the
+    batch between pool and dropout.
+    """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
+        channels = config.half_code
+        self.standardise = (
+            nn.BatchNorm1d(channels, affine=False)
+            if config.identity_standardised
+            else nn.Identity()
+        )
         self.dropout = nn.Dropout(config.dropout)
-        self.linear = nn.Linear(config.half_code, config.n_identities)
+        self.linear = nn.Linear(channels, config.n_identities)
 
     @staticmethod
     def embed(c_id: Tensor) -> Tensor:
@@ -22,4 +32,4 @@ class Identity(nn.Module):
 
     def forward(self, c_id: Tensor) -> Tensor:
         """C_id (B, 256, 4, 4) to identity logits (B, N)."""
-        return self.linear(self.dropout(self.embed(c_id)))
+        return self.linear(self.dropout(self.standardise(self.embed(c_id))))

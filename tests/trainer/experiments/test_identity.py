@@ -28,7 +28,8 @@ def test_both_variants_see_the_same_pictures_and_only_one_has_f_cls(tiny_worksho
     base = tiny_workshop.base(faces, 8)
     seen = {}
     for weight in (0.0, 1.0):
-        run = module.train_identity(tiny_workshop, weight, faces, base, measured, 12, 0)
+        way = module.Way(weight)
+        run = module.train_identity(tiny_workshop, way, faces, base, measured, 12, 0)
         seen[weight] = run
     assert seen[0.0].updates == seen[1.0].updates == 3
     assert seen[0.0].model.identity is None
@@ -45,7 +46,7 @@ def test_without_weight_f_cls_changes_nothing_else(tiny_workshop, measured):
     faces = made_faces()
     base = tiny_workshop.base(faces, 8)
     runs = [
-        module.train_identity(tiny_workshop, weight, faces, base, measured, 12, 0)
+        module.train_identity(tiny_workshop, module.Way(weight), faces, base, measured, 12, 0)
         for weight in (0.0, 1e-12)
     ]
     first, second = (run.watched[3] for run in runs)
@@ -62,7 +63,12 @@ def test_the_command_writes_accuracy_by_part_and_look(tiny_workshop, stills):
     assert done.exit_code == 0, done.output
     values = json.loads((docs / "results" / "identity.json").read_text(encoding="utf-8"))
     names = {row["network"] for row in values["rows"]}
-    assert names == {"without f_CLS", "f_CLS, weight 0.5", "f_CLS, weight 1"}
+    assert names == {
+        "without f_CLS",
+        "f_CLS, weight 1",
+        "f_CLS standardised, weight 0.5",
+        "f_CLS standardised, weight 1",
+    }
     assert {row["part"] for row in values["rows"]} == {"eyes", "nose", "mouth", "all", "nme"}
     assert all(len(row["seeds"]) == 2 for row in values["rows"])
 

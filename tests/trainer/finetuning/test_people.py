@@ -21,6 +21,15 @@ def test_known_people_keep_their_rows_and_new_ones_get_some():
     assert model.config.n_identities == 2
 
 
+def test_what_f_cls_is_standardised_by_is_kept():
+    model = net(n_identities=2, identity_standardised=True)
+    model.identity.standardise.running_mean += 3
+    grown = with_people(model, ["ada", "bo"], ["ada", "bo", "cy"], seed=1)
+    assert torch.equal(
+        grown.identity.standardise.running_mean, model.identity.standardise.running_mean
+    )
+
+
 def test_a_network_without_people_gets_its_first():
     grown = with_people(net(), [], ["Ada", "Bo"], 0)
     assert grown.identity.linear.weight.shape[0] == 2

@@ -9,6 +9,7 @@ import torch
 
 from trainer.config import NetworkConfig, config_for
 from trainer.losses import euclidean_loss, identity_loss, response_loss
+from trainer.models.identity import Identity
 from trainer.models.initialise import gaussian
 from trainer.models.rednet import RedNet
 from trainer.models.spatial import draw_squares, soft_label_map
@@ -253,6 +254,28 @@ def test_identity_loss_trains_the_identity_half_of_the_code() -> None:
     half = len(last) // 2
     assert last[:half].any()
     assert not last[half:].any(), "the other half is C_pe"
+
+
+def test_a_standardised_embedding_lets_f_cls_see_small_differences() -> None:
+    """Codes that differ by a hundredth of their mean: only then do the logits differ by people."""
+    people = torch.arange(4).repeat(6)
+    codes = 1 + 0.01 * torch.randn(4, 8, 1, 1, generator=torch.Generator().manual_seed(0))
+    codes = codes[people].expand(-1, -1, 4, 4)
+    losses = {}
+    for standardised in (False, True):
+        torch.manual_seed(1)
+        head = Identity(
+            replace(TINY, width=16 / 512, n_identities=4, identity_standardised=standardised)
+        )
+        optimiser = torch.optim.AdamW(head.parameters(), 1e-2)
+        for _ in range(100):
+            loss = identity_loss(head(codes), people)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        losses[standardised] = float(identity_loss(head.eval()(codes), people).detach())
+    assert losses[False] > 1.2  # guessing: ln 4 = 1.39
+    assert losses[True] < 0.3
 
 
 def test_squares_are_not_differentiable_so_each_step_learns_by_itself() -> None:
