@@ -243,9 +243,9 @@ class Trainer:
         save_tensors(self.out_dir / STATE_FILE, self.learner.tensors(), header)
         self.curves.plot()
 
-    def _label_shifts(self) -> dict[str, float]:
+    def _label_shifts(self) -> dict[str, list[float]]:
         """What is taken off the labels, by folder: part of what a run learns from."""
-        shifts: dict[str, float] = self.options.info.get("data", {}).get("label_shifts", {})
+        shifts: dict[str, list[float]] = self.options.info.get("data", {}).get("label_shifts", {})
         return shifts
 
     def _resume(self) -> None:

@@ -50,8 +50,9 @@ def train(
     label_shift: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="DIR=PIXELS",
-            help="How far the labels of such a folder lie to the right of and below the landmarks.",
+            metavar="DIR=RIGHT,DOWN",
+            help="How many pixels the labels of such a folder lie to the right of and below the "
+            "landmarks; one number is both.",
         ),
     ] = None,
     config: Annotated[str, typer.Option(help="red-lite, red-wide or red-paper.")] = RED_LITE.name,
@@ -96,7 +97,7 @@ def train(
     found = [
         still
         for folder in stills
-        for still in find_stills(folder, exclude=excluded, shift=shifts.get(folder, 0.0))
+        for still in find_stills(folder, exclude=excluded, shift=shifts.get(folder, (0.0, 0.0)))
     ]
     kept, aside = split_by_group(found, VALIDATION_FOLDS)
     if not kept:
@@ -117,7 +118,7 @@ def train(
     info = {
         "data": {
             "stills": [path.name for path in stills],
-            "label_shifts": {set_name(path): pixels for path, pixels in shifts.items()},
+            "label_shifts": {set_name(path): list(pixels) for path, pixels in shifts.items()},
             "videos": [path.name for path in videos or []],
             "video_stills": video_stills,
             "faces": len(faces.patches),
@@ -184,25 +185,25 @@ def _adapted(
     return config
 
 
-def _label_shifts(given: list[str], folders: list[Path]) -> dict[Path, float]:
-    """``DIR=PIXELS`` texts as numbers by folder."""
+def _label_shifts(given: list[str], folders: list[Path]) -> dict[Path, tuple[float, float]]:
+    """``DIR=RIGHT,DOWN`` texts as numbers by folder."""
     shifts = {}
     for text in given:
-        name, _, number = text.rpartition("=")
+        name, _, numbers = text.rpartition("=")
         try:
-            pixels = float(number)
+            pixels = [float(number) for number in numbers.split(",")]
         except ValueError:
-            pixels = math.nan
-        if not name or not math.isfinite(pixels):
+            pixels = []
+        if not name or len(pixels) not in (1, 2) or not all(map(math.isfinite, pixels)):
             raise StillsError(
-                f"--label-shift {text}: not DIR=PIXELS, as in --label-shift {folders[0]}=1.05"
+                f"--label-shift {text}: not DIR=RIGHT,DOWN, as in --label-shift {folders[0]}=1,0.5"
             )
         if Path(name) not in folders or Path(name) in shifts:
             raise StillsError(
                 f"--label-shift {text}: {name} has to be one of the folders of --stills, written "
                 "as it is there, and to be given once"
             )
-        shifts[Path(name)] = pixels
+        shifts[Path(name)] = (pixels[0], pixels[-1])
     return shifts
 
 

@@ -104,11 +104,11 @@ def test_a_folders_shift_is_taken_off_its_labels_and_noted_in_the_model(
 
     monkeypatch.setattr("trainer.train_command.load_faces", load)
     arguments = command(stills, tmp_path / "run", *SHORT, "--stage", "1")
-    result = CliRunner().invoke(app, [*arguments, "--label-shift", f"{stills}=3.5"])
+    result = CliRunner().invoke(app, [*arguments, "--label-shift", f"{stills}=3.5,-1"])
     assert result.exit_code == 0, result.output
-    assert {still.shift for still in seen} == {3.5}
+    assert {still.shift for still in seen} == {(3.5, -1)}
     info = load_model(tmp_path / "run" / "model.safetensors").info
-    assert info["data"]["label_shifts"] == {set_name(stills): 3.5}
+    assert info["data"]["label_shifts"] == {set_name(stills): [3.5, -1]}
     again = CliRunner().invoke(app, [*arguments, "--label-shift", f"{stills}=1"])
     assert again.exit_code == 2
     assert "another --label-shift" in again.output.replace("\n", " ")
@@ -137,7 +137,9 @@ def test_how_the_labels_lie_is_learned_on_training_faces_as_they_are(stills, tmp
     assert "person_2" not in {still.group for still in seen}
 
 
-@pytest.mark.parametrize("given", ["30", "elsewhere=1", "=1", "{stills}=nan", "{stills}=much"])
+@pytest.mark.parametrize(
+    "given", ["30", "elsewhere=1", "=1", "{stills}=nan", "{stills}=much", "{stills}=1,2,3"]
+)
 def test_a_shift_of_no_folder_is_refused(stills, tmp_path, given):
     given = given.format(stills=stills)
     arguments = command(stills, tmp_path / "run", *SHORT, "--label-shift", given)
