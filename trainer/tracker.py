@@ -27,6 +27,10 @@ from trainer.tracking import (
     upright_crop,
 )
 
+JUMP = 0.7
+"""A followed face whose landmark box overlaps that of the frame before by less (IoU) is looked
+at once more, in a crop laid anew: it may have left the first one in part."""
+
 _SPARE_CANDIDATES = 3
 
 
@@ -57,7 +61,7 @@ class FaceNetwork:
     def follow(
         self, image: np.ndarray, landmarks: list[np.ndarray], states: list[Any]
     ) -> list[FaceResult]:
-        """Faces from where they were in the frame before.
+        """Faces from where they were in the frame before; those that jumped, twice.
 
         Parameters
         ----------
@@ -65,7 +69,16 @@ class FaceNetwork:
         landmarks : of each face, (L, 2) xy in image pixels, all finite
         states : of each face, batch of one; None is the start of a video
         """
-        return self._align(image, self._crops(landmarks), landmarks, states, tracked=True)
+        faces = self._align(image, self._crops(landmarks), landmarks, states, tracked=True)
+        jumped = [i for i, face in enumerate(faces) if _overlap(face, landmarks[i]) < JUMP]
+        seen = [faces[i].landmarks for i in jumped]
+        again = self._align(
+            image, self._crops(seen), seen, [states[i] for i in jumped], tracked=True
+        )
+        for i, face in zip(jumped, again, strict=True):
+            if face.confidence.mean() >= faces[i].confidence.mean():
+                faces[i] = face
+        return faces
 
     def _crops(self, landmarks: list[np.ndarray]) -> list[CropTransform]:
         return [upright_crop(points, self.scheme.eye_corners) for points in landmarks]
@@ -111,6 +124,10 @@ class FaceNetwork:
         ]
         self.seconds += time.perf_counter() - begin
         return results
+
+
+def _overlap(face: FaceResult, before: np.ndarray) -> float:
+    return FaceBox.around(face.landmarks).iou(FaceBox.around(before))
 
 
 class FaceTracker:
