@@ -1,7 +1,7 @@
 """Who a face is: the identity code of a track in a space where one person's videos are near.
 
 The code (C_id of f_ENC, averaged) was learnt along with the landmarks and is weak: of 35
-people nobody trained on, 31 % of 123 videos were nearest to another video of the same person
+people nobody trained on, 32 % of 123 videos were nearest to another video of the same person
 (chance 3 %). Above :data:`SURE` few are left: 7 % of the videos got a name, all of them the right
 one, and no stranger did. The weights before these knew people better (38 %, and 20 % of the videos
 named, 88 % rightly); a model fine-tuned from those is compared in these axes, which fit it less.

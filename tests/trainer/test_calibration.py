@@ -17,7 +17,8 @@ from trainer.calibration import (
     rows,
     without_face,
 )
-from trainer.calibration_data import FOUND, NOTHING, TRACKED, Observations
+from trainer.calibration_data import FOUND, NOTHING, TRACKED, VIDEO, Observations
+from trainer.data.stills import fold_of
 from trainer.models.confidence import EVIDENCE, Confidence, evidence, picture_quality
 
 F = len(EVIDENCE)
@@ -215,3 +216,18 @@ def test_a_blurred_picture_is_less_sharp_and_a_pale_one_has_less_contrast():
     assert picture_quality(torch.zeros(1, 3, 128, 128)).isfinite().all()
     both = picture_quality(torch.cat([picture, picture.flip(3)]))
     torch.testing.assert_close(both[0], both[1], msg="a mirror picture is as good")
+
+
+def test_all_frames_of_videos_count_a_quarter_of_all_stills():
+    """Ten stills that are right and forty frames that aren't: 1 to 0.25."""
+    people = [name for name in (f"person {i}" for i in range(40)) if not second_half_has(name)]
+    groups = np.array((people * 10)[:50])
+    ways = np.array([FOUND] * 10 + [VIDEO] * 40)
+    errors = np.where(ways == FOUND, 1.0, 9.0)[:, None].repeat(7, axis=1)
+    blank = np.zeros((50, 7, F), np.float32)
+    seen = Observations(blank, errors, np.ones((50, 7)), np.full(50, "set"), ways, groups)
+    assert confidence_of(fit_observations(seen), blank) == pytest.approx(0.8, abs=1e-3)
+
+
+def second_half_has(name: str) -> bool:
+    return bool(fold_of(f"calibration of {name}", 2))
