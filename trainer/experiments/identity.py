@@ -65,6 +65,9 @@ def identity(
     weight: Annotated[
         list[float] | None, typer.Option(help="Of f_CLS's loss beside the maps'; any number.")
     ] = None,
+    people: Annotated[
+        int | None, typer.Option(min=2, help="Only so many people, those with the most stills.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many faces.")] = 240,
 ) -> None:
     """Pixel accuracy of the response maps with and without identity supervision (claim 4)."""
@@ -75,7 +78,7 @@ def identity(
         base = workshop.base(faces, base_budget)
         stills = measured_stills(data)
         measured = still_faces(stills[:: max(-(-len(stills) // limit), 1)], landmarks)
-        known = named(faces)
+        known = named(faces, people)
         weights = weight or [WEIGHT]
         trained = {
             way.name: [
@@ -111,10 +114,23 @@ class Way:
         return f"f_CLS{' standardised' if self.standardised else ''}, weight {self.weight:g}"
 
 
-def named(faces: FaceSet) -> FaceSet:
-    """The faces of known persons alone: what the second stage learns from."""
+def named(faces: FaceSet, people: int | None = None) -> FaceSet:
+    """The faces of known persons alone: what the second stage learns from.
 
-    return replace(faces, order=faces.order[faces.identities[faces.order] >= 0])
+    Of all of them, or of so many ``people``, those with the most faces; of as many faces those
+    whose names come first.
+    """
+    count = np.bincount(faces.identities[faces.identities >= 0], minlength=len(faces.people))
+    kept = np.sort(np.argsort(-count, kind="stable")[:people])
+    number = np.full(len(faces.people) + 1, -1)  # the last is that of unknown people, -1
+    number[kept] = np.arange(len(kept))
+    identities = number[faces.identities]
+    return replace(
+        faces,
+        people=[faces.people[index] for index in kept],
+        identities=identities,
+        order=faces.order[identities[faces.order] >= 0],
+    )
 
 
 def train_identity(

@@ -23,6 +23,16 @@ def test_only_faces_of_known_people_are_learnt_from():
     assert module.named(faces).order.tolist() == list(range(4, 12))
 
 
+def test_of_some_people_those_with_the_most_faces_are_learnt_from():
+    faces = made_faces()
+    faces.people = ["ada", "bo", "cy"]
+    faces.identities[:] = [2, 2, 2, 0, 0, 1, 1, 1, 1, -1, -1, -1]
+    few = module.named(faces, 2)
+    assert few.people == ["bo", "cy"]
+    assert few.order.tolist() == [0, 1, 2, 5, 6, 7, 8]
+    assert few.identities.tolist() == [1, 1, 1, -1, -1, 0, 0, 0, 0, -1, -1, -1]
+
+
 def test_both_variants_see_the_same_pictures_and_only_one_has_f_cls(tiny_workshop, measured):
     faces = made_faces()
     base = tiny_workshop.base(faces, 8)
