@@ -69,8 +69,8 @@ def photo_landmarks(images: dict[str, np.ndarray], cache: Path | None) -> dict[s
     from trainer.checkpoint import load_model
     from trainer.detection import default_detector
     from trainer.devices import Runner
+    from trainer.face_network import FaceNetwork
     from trainer.scheme import IBUG68
-    from trainer.tracker import FaceNetwork
 
     network = FaceNetwork(Runner(load_model("red-lite").model, torch.device("cpu")), IBUG68)
     detector = default_detector()

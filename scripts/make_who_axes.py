@@ -17,7 +17,7 @@ from scipy.linalg import eigh
 from trainer.alignment import SequentialAligner
 from trainer.checkpoint import load_model
 from trainer.data.pts import read_pts
-from trainer.tracker import FaceNetwork
+from trainer.face_network import FaceNetwork
 from trainer.who import AXES_FOLDER, AXES_SUFFIX, SURE
 
 FRAMES, AXES, SMOOTHING = 4, 64, 0.01

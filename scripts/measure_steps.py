@@ -24,10 +24,10 @@ from trainer.data.video_sets import AnnotatedVideo, find_annotated_videos
 from trainer.detection import default_detector
 from trainer.devices import Runner, torch_threads
 from trainer.evaluate import evaluate
+from trainer.face_network import FaceNetwork
 from trainer.geometry import FaceBox
 from trainer.metrics import interocular
 from trainer.scheme import scheme_for
-from trainer.tracker import FaceNetwork
 
 WAYS = [(steps, mirrored) for mirrored in (False, True) for steps in (1, 2, 3)]
 

@@ -57,6 +57,7 @@ FLOORS = (
         "replay",
         "alignment",
         "following",
+        "face_network",
         "tracker",
         "who",
     },

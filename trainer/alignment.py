@@ -21,12 +21,13 @@ from trainer.data.video_base import Video, VideoError
 from trainer.detection import FaceDetector, default_detector
 from trainer.devices import Runner, resolve_device, torch_threads
 from trainer.errors import RedError
+from trainer.face_network import FaceNetwork
 from trainer.following import backwards, follow
 from trainer.geometry import FaceBox
 from trainer.scheme import scheme_for
 from trainer.shape_residuals import CorrectedFaces, ShapeResiduals
 from trainer.steady import steadied
-from trainer.tracker import FaceNetwork, FaceTracker
+from trainer.tracker import FaceTracker
 from trainer.tracking import RULES, FaceResult, Judge, TrackingRules, distance
 
 BACK_REACH = 300

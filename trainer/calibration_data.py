@@ -15,11 +15,11 @@ from trainer.data.stills import Still, fold_of
 from trainer.data.video_sets import AnnotatedVideo
 from trainer.devices import Runner
 from trainer.evaluate import Convention, answers_moved
+from trainer.face_network import FaceNetwork
 from trainer.geometry import FaceBox
 from trainer.metrics import point_errors
 from trainer.models.rednet import AlignOutput, RedNet
 from trainer.scheme import scheme_for
-from trainer.tracker import FaceNetwork
 from trainer.tracking import RULES, FaceResult, Judge
 
 FOUND, TRACKED, VIDEO, NOTHING = "found", "tracked", "video", "no face"

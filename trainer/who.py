@@ -65,7 +65,7 @@ def look(
     -------
     None where there are no faces.
     """
-    from trainer.tracker import FaceNetwork  # with torch, which comparing does without
+    from trainer.face_network import FaceNetwork  # with torch, which comparing does without
 
     network = FaceNetwork(aligner.runner, aligner.scheme)
     codes = []

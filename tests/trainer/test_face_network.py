@@ -9,8 +9,8 @@ import pytest
 import torch
 from fake_faces import landmarks_at
 
+from trainer.face_network import FaceNetwork
 from trainer.scheme import scheme_for
-from trainer.tracker import FaceNetwork
 
 SCHEME = scheme_for(68)
 IMAGE = np.zeros((300, 300, 3), np.uint8)
@@ -75,6 +75,6 @@ def test_the_first_look_stays_where_the_second_is_less_sure(face):
 
 def test_the_second_look_starts_from_the_memory_of_the_frame_before(face, monkeypatch):
     runner = Jumping((0.0, -40.0), [0.3, 0.9])
-    monkeypatch.setattr("trainer.tracker.join_states", lambda states: ("joined", *states))
+    monkeypatch.setattr("trainer.face_network.join_states", lambda states: ("joined", *states))
     FaceNetwork(runner, SCHEME).follow(IMAGE, [face], ["before"])
     assert [state for _, state in runner.calls] == [("joined", "before")] * 2

@@ -8,6 +8,7 @@ from pushed_fixtures import fine_tune, landmarks_at, picture, tiny_base, tiny_re
 
 from trainer.alignment import SequentialAligner
 from trainer.checkpoint import load_model, load_tensors, save_model
+from trainer.face_network import FaceNetwork
 from trainer.finetuning import job, run
 from trainer.finetuning.control import Cancelled
 from trainer.finetuning.device_lock import DeviceBusyError, device_lock
@@ -15,7 +16,6 @@ from trainer.finetuning.gate import Errors
 from trainer.finetuning.material import FinetuneError
 from trainer.geometry import FaceBox
 from trainer.models.confidence import EVIDENCE, Confidence
-from trainer.tracker import FaceNetwork
 
 
 def errors_along(monkeypatch, first, last):
