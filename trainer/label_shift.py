@@ -7,8 +7,8 @@ mean of those for a picture and its mirror picture therefore has no shift to the
 the network has learned, and what the labels have beside it is their own. (An aligner that is
 drawn to the middle of its box, when that is the box of the labels, sees a little less of it.)
 
-Downwards a mirror shows nothing. Whatever moves a label to the right by counting or rounding
-moves it down as far, so that is what is assumed; docs/labels.md says what speaks for it.
+Downwards a mirror shows nothing: :func:`measure_answers_below` has what tilted faces say, and
+docs/labels.md what other aligners do.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Shift:
 def measure_label_shift(
     answers: np.ndarray, labels: np.ndarray, groups: Sequence[str]
 ) -> Shift | None:
-    """How far to the right of their landmarks, and so below them, a set's labels lie.
+    """How far to the right of their landmarks a set's labels lie.
 
     Parameters
     ----------

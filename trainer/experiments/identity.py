@@ -15,6 +15,7 @@ import typer
 from trainer import console
 from trainer.data.faces import FaceSet
 from trainer.engine import TrainingData
+from trainer.errors import RedError
 from trainer.experiments.report import Report, write_report
 from trainer.experiments.sets import (
     MeasuredFaces,
@@ -72,6 +73,11 @@ def identity(
 ) -> None:
     """Pixel accuracy of the response maps with and without identity supervision (claim 4)."""
 
+    weights = weight or [WEIGHT]
+    if min(weights) <= 0:
+        raise RedError(
+            f"--weight {min(weights):g}: use weights above 0; without f_CLS is trained in any case"
+        )
     with console.errors.status("Reading faces") as status:
         workshop = Workshop(work, status.update)
         faces = training_faces(data, landmarks)
@@ -79,7 +85,6 @@ def identity(
         stills = measured_stills(data)
         measured = still_faces(stills[:: max(-(-len(stills) // limit), 1)], landmarks)
         known = named(faces, people)
-        weights = weight or [WEIGHT]
         trained = {
             way.name: [
                 train_identity(workshop, way, known, base, measured, budget, seed)

@@ -83,6 +83,15 @@ def test_the_command_writes_accuracy_by_part_and_look(tiny_workshop, stills):
     assert all(len(row["seeds"]) == 2 for row in values["rows"])
 
 
+def test_a_weight_of_nothing_is_refused_before_anything_is_trained(tmp_path):
+    here = str(tmp_path)
+    command = ["experiments", "identity", "--data", here, "--work", here, "--weight", "0"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code != 0
+    assert "weights above 0" in done.output
+    assert not list(tmp_path.iterdir())
+
+
 def report_of(accuracy, loss):
     rows = [
         {"network": name, "part": part, "updates": [0, 1, 2], "seeds": [[30, 40, v], [30, 41, v]]}
