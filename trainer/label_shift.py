@@ -119,6 +119,38 @@ def measure_answers_below(
     return _fitted(answers, labels, groups, _TILT)
 
 
+def measure_labels_below(
+    answers: np.ndarray, labels: np.ndarray, groups: Sequence[str], *, relative: bool = False
+) -> Shift | None:
+    """How far below an aligner's answers labels lie, on average over faces.
+
+    The labels' own shift and the aligner's idea of where landmarks are, in one number: the
+    latter grows with a face, so ``relative`` has it in parts of the interocular distance.
+    Parameters are those of :func:`measure_label_shift`.
+    """
+    chosen = _chosen(answers, labels, groups)
+    if chosen is None:
+        return None
+    answers, labels, names = chosen
+    below = np.nanmean(labels[..., 1] - answers[..., 1], axis=1)
+    if relative:
+        below /= interocular(answers)
+    low, high = bootstrap_interval(below, names)
+    least = NOTICED_PART if relative else NOTICED
+    return Shift(float(below.mean()), low, high, len(below), least)
+
+
+def _chosen(
+    answers: np.ndarray, labels: np.ndarray, groups: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray, list[str]] | None:
+    """What is usable of all three; None where it is too little."""
+    used = _usable(answers, labels)
+    names = [group for group, taken in zip(groups, used, strict=True) if taken]
+    if len(names) < LEAST_FACES or len(set(names)) < LEAST_GROUPS:
+        return None
+    return answers[used].astype(np.float64), labels[used], names
+
+
 def _usable(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """(N,) bool: labelled by its eye corners, found, and no failure but for one shift."""
     corners = list(scheme_for(labels.shape[1]).eye_corners)
@@ -136,12 +168,11 @@ def _fitted(
     """One coefficient of how far labels lie to the right of answers: what is constant, or
     what goes with the sine of a face's tilt."""
     first, second = scheme_for(labels.shape[1]).eye_corners
-    used = _usable(answers, labels)
-    names = [group for group, taken in zip(groups, used, strict=True) if taken]
-    if len(names) < LEAST_FACES or len(set(names)) < LEAST_GROUPS:
+    chosen = _chosen(answers, labels, groups)
+    if chosen is None:
         return None
-    answers = answers[used].astype(np.float64)
-    aside = np.nanmean(labels[used, :, 0] - answers[..., 0], axis=1)
+    answers, labels, names = chosen
+    aside = np.nanmean(labels[..., 0] - answers[..., 0], axis=1)
     size = interocular(answers)
     along = (answers[:, second] - answers[:, first]) / size[:, None]
     middle = answers.mean(axis=1) - (answers[:, first] + answers[:, second]) / 2

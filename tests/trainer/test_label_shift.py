@@ -11,7 +11,9 @@ from trainer.label_shift import (
     learn_label_shift,
     measure_answers_below,
     measure_label_shift,
+    measure_labels_below,
 )
+from trainer.metrics import interocular
 from trainer.pose import rotation_of
 from trainer.scheme import IBUG68
 
@@ -146,6 +148,22 @@ def test_where_labels_lie_beside_answers_is_learned_on_both_axes_without_failure
     labels[20:22, 30:] = np.nan
     answers[22] = np.nan
     assert learn_label_shift(answers, labels) == pytest.approx([1.25, -0.5], abs=1e-5)
+
+
+def test_how_far_labels_lie_below_answers_in_pixels_and_of_the_face():
+    truth, _ = faces(60)
+    answers = truth - (3, 0.8)
+    answers[0, ::2] += 40  # a failure
+    below = measure_labels_below(answers, truth, names(60))
+    assert below.faces == 59
+    assert below.pixels == pytest.approx(0.8)
+    assert below.low == pytest.approx(below.high)
+    size = interocular(truth)
+    higher = truth - 0.02 * size.reshape(-1, 1, 1) * np.array([0, 1])
+    part = measure_labels_below(higher, truth, names(60), relative=True)
+    assert part.pixels == pytest.approx(0.02)
+    assert part.sure
+    assert measure_labels_below(answers[:5], truth[:5], names(5)) is None
 
 
 def test_too_few_faces_teach_no_shift():

@@ -12,7 +12,12 @@ import typer
 
 from trainer import console
 from trainer.errors import RedError
-from trainer.label_shift import Shift, measure_answers_below, measure_label_shift
+from trainer.label_shift import (
+    Shift,
+    measure_answers_below,
+    measure_label_shift,
+    measure_labels_below,
+)
 
 if TYPE_CHECKING:
     from trainer.data.stills import Still
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
     from trainer.peers.stills import StillSet
 
 SETS = ("ytf/train", "ytf/dev", "helen/trainset", "afw")
+_SHIFTS = ("right", "right_small", "right_large", "below", "below_percent", "answers_below")
 Row = dict[str, Any]
 
 
@@ -109,13 +115,14 @@ def _row(name: str, aligner: str, stills: list[Still], answers: np.ndarray) -> R
         "right": _plain(whole),
         "right_small": _plain(right(~large)),
         "right_large": _plain(right(large)),
-        "down": float(np.nanmean(truth[..., 1] - answers[..., 1])),
+        "below": _plain(measure_labels_below(answers, truth, groups)),
+        "below_percent": _plain(measure_labels_below(answers, truth, groups, relative=True), 100),
         "answers_below": _plain(measure_answers_below(answers, truth, groups)),
     }
 
 
-def _plain(shift: Shift | None) -> list[float] | None:
-    return None if shift is None else [shift.pixels, shift.low, shift.high]
+def _plain(shift: Shift | None, times: float = 1) -> list[float] | None:
+    return None if shift is None else [times * v for v in (shift.pixels, shift.low, shift.high)]
 
 
 def labels_report(
@@ -138,24 +145,24 @@ def labels_report(
         f"Pixels to the right of the landmarks, by {model}: {found}.",
         (
             "set", "aligner", "faces", "labels to the right, px", "smaller half of the faces",
-            "larger half", "labels below the answers, px", "answers down the face, px",
+            "larger half", "labels below the answers, px", "likewise, % of the face",
+            "answers down the face, px",
         ),
         [
             (
                 row["set"],
                 row["aligner"],
                 str(row["faces"]),
-                *(_words(row[key]) for key in ("right", "right_small", "right_large")),
-                f"{row['down']:.2f}",
-                _words(row["answers_below"]),
+                *(_words(row[column]) for column in _SHIFTS),
             )
             for row in rows
         ],
         (
             "Every answer is the mean of those for a picture and for its mirror picture, with "
             "the box of the labels. [ ] are 95 % bootstrap intervals over people or photos.",
-            "Labels below the answers: the plain mean; an aligner's own idea of where a landmark "
-            "is counts too. Answers down the face: what an aligner itself learned of a shift "
+            "Labels below the answers: the mean over faces; an aligner's own idea of where a "
+            "landmark is counts too, and grows with the face (% of the distance of the outer eye "
+            "corners). Answers down the face: what an aligner itself learned of a shift "
             "downwards, seen on tilted faces.",
             "Others: "
             + (", ".join(f"{name} {version}" for name, version in versions.items()) or "none")

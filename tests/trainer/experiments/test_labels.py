@@ -46,13 +46,13 @@ def test_an_aligner_that_errs_to_one_side_errs_to_none_with_the_mirror(pictures,
 def test_the_table_says_for_each_set_and_aligner_how_far_labels_lie_beside():
     row = {
         "set": "afw", "aligner": "red-lite", "faces": 40, "right": [0.95, 0.8, 1.1],
-        "right_small": None, "right_large": [1.0, 0.7, 1.3], "down": 0.91,
-        "answers_below": [0.02, -0.2, 0.24],
+        "right_small": None, "right_large": [1.0, 0.7, 1.3], "below": [0.91, 0.9, 0.92],
+        "below_percent": [1.5, 1, 2], "answers_below": [0.02, -0.2, 0.24],
     }  # fmt: skip
     report = experiment.labels_report([row], "red-lite", {}, {"dlib": "not there"}, "command")
     assert "afw 0.95 [0.80, 1.10]" in report.answer
     assert report.rows == [
-        ("afw", "red-lite", "40", "0.95 [0.80, 1.10]", "-", "1.00 [0.70, 1.30]", "0.91",
-         "0.02 [-0.20, 0.24]")
+        ("afw", "red-lite", "40", "0.95 [0.80, 1.10]", "-", "1.00 [0.70, 1.30]",
+         "0.91 [0.90, 0.92]", "1.50 [1.00, 2.00]", "0.02 [-0.20, 0.24]")
     ]  # fmt: skip
     assert "Left out: dlib" in report.notes[-1]
