@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -21,6 +22,20 @@ def test_links_lead_to_files_that_are_there(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)", page.read_text("utf-8"))
     local = [link for link in links if not link.startswith(("http://", "https://", "mailto:"))]
     assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_code_within_a_line_ends_in_it(page: Path) -> None:
+    prose = re.sub(r"(?ms)^```.*?^```", "", page.read_text("utf-8"))
+    paragraphs = re.split(r"\n\s*\n", prose)
+    assert [text for text in paragraphs if text.count("`") % 2] == []
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "docs" / "results").iterdir()), ids=lambda p: p.name
+)
+def test_results_beside_the_tables_can_be_read(path: Path) -> None:
+    assert json.loads(path.read_text("utf-8"))["command"].startswith("python -m trainer ")
 
 
 def test_every_make_target_in_the_readme_exists() -> None:

@@ -210,7 +210,8 @@ def identity_report(
     people = len(known.people)
     guess = math.log(max(people, 1))
     learnt = [name for name, loss in losses.items() if loss <= LEARNT * guess]
-    table, told, better = [], [], []
+    told: dict[str, str] = {}
+    table, better = [], []
     for row in rows:
         last = [values[-1] for values in row["seeds"]]
         early = [values[1] for values in row["seeds"]]
@@ -222,17 +223,18 @@ def identity_report(
              f"{np.mean(early):.2f}", over_seeds(last), "-" if own else per_cent(values)]
         )  # fmt: skip
         if row["part"] == "all" and not own:
-            told.append(f"{row['network']}: {per_cent(values)}")
+            first = np.mean([a[1] - b[1] for a, b in zip(row["seeds"], base, strict=True)])
+            words = f"{row['network']}: {per_cent(values)} at the end"
+            told[row["network"]] = f"{words}, {first:+.2f} points at the first look"
             if row["network"] in learnt:
                 better.append(values[1] > 0)
-            first = np.mean([a[1] - b[1] for a, b in zip(row["seeds"], base, strict=True)])
-            told[-1] += f" at the end, {first:+.2f} points at the first look"
     lead = "Holds" if all(better) else "Holds in part" if any(better) else "Doesn't hold"
     if losses and not learnt:
         lead = (
             "Can't be judged with this budget: f_CLS has learnt next to nothing yet (identity loss "
             f"{min(losses.values()):.2f}, guessing {guess:.2f}), so it had nothing to teach"
         )
+    judged = "; ".join(words for name, words in told.items() if name in learnt or not learnt)
     looks = rows[0]["updates"]
     told_losses = "; ".join(f"{name} {value:.2f}" for name, value in losses.items())
     nothing = [name for name in losses if name not in learnt]
@@ -244,7 +246,7 @@ def identity_report(
         "With and without identity supervision (claim 4, figure 9)",
         "Identity supervision raises the pixel accuracy of M by about 9 % and makes training "
         "faster; for the first few epochs it is worse.",
-        f"{lead} (accuracy over all parts against that without f_CLS): {'; '.join(told)}.",
+        f"{lead} (accuracy over all parts against that without f_CLS): {judged}.",
         ["network", "part", "before", f"update {looks[1]}", f"update {looks[-1]}",
          "change at the end"],
         table,

@@ -89,7 +89,7 @@ class VideosPanel(QWidget):
         self.start_all = button(
             "All", "Pre-annotate every video that isn't done; go on with those that were stopped"
         )
-        self.stop = button("Stop", "Stop after what is found; 'All' goes on from there")
+        self.stop = button("Stop", "Stop after what is found; 'Resume' goes on from there")
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
         self.progress.setFixedHeight(6)

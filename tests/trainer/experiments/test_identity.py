@@ -106,3 +106,16 @@ def test_the_claim_is_judged_only_once_f_cls_has_learnt_something():
     assert report_of(60, 0.5 * chance).answer.startswith("Holds (")
     assert report_of(50, 0.5 * chance).answer.startswith("Doesn't hold")
     assert report_of(60, 0.99 * chance).answer.startswith("Can't be judged")
+
+
+def test_what_has_not_learnt_is_named_and_not_among_what_the_verdict_is_of():
+    chance = np.log(6)
+    losses = {"f_CLS, weight 1": 0.99 * chance, "f_CLS, weight 2": 0.5 * chance}
+    rows = [
+        {"network": name, "part": "all", "updates": [0, 1], "seeds": [[30, 50], [30, 51]]}
+        for name in (module.WITHOUT, *losses)
+    ]
+    report = module.identity_report(rows, losses, made_faces(), 9, "", "")
+    assert "weight 2" in report.answer
+    assert "weight 1" not in report.answer
+    assert any("Not judged" in note and "weight 1" in note for note in report.notes)
