@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -13,12 +13,13 @@ import torch
 from trainer.checkpoint import LoadedModel
 from trainer.data.faces import read_picture
 from trainer.data.stills import Still, StillsError, set_name
-from trainer.detection import FaceDetector
+from trainer.detection import FaceDetector, box_of_landmarks
 from trainer.geometry import CropTransform, FaceBox
 from trainer.label_shift import Shift, measure_label_shift
 from trainer.metrics import auc, bootstrap_interval, failure_rate, group_errors, matches, nme
 from trainer.models.rednet import AlignOutput
 from trainer.scheme import scheme_for
+from trainer.tracking import upright_crop
 
 BATCH = 16
 
@@ -117,7 +118,7 @@ class Evaluation:
 @dataclass
 class _Task:
     index: int
-    crop: np.ndarray
+    image: np.ndarray
     transform: CropTransform
 
 
@@ -139,7 +140,9 @@ def evaluate(
     ----------
     loaded : the model
     stills : annotated faces, none of which it was trained on
-    detector : finds the face; None takes the box of the true landmarks
+    detector : finds the face, which is then aligned twice, as the program does it
+        (:meth:`trainer.face_network.FaceNetwork.start`); None takes the box of the true
+        landmarks, and one look
     convention : labels moves all answers by what the model learned, on its training faces, of
         how their labels lie beside them; face, for labels that lie on the face, moves nothing
     on_progress : called with (done, total)
@@ -154,6 +157,8 @@ def evaluate(
     tasks = _tasks(stills, truth, detector, on_progress)
     for batch in _batched(tasks, BATCH):
         out = _align(loaded, batch)
+        if detector is not None:
+            batch, out = _align_again(loaded, batch, out)
         assert out.regression is not None  # asked for there
         for row, task in enumerate(batch):
             back = task.transform.invert
@@ -192,7 +197,8 @@ def crop_of(
     true_box = FaceBox.around(truth)
     if detector is None:
         return CropTransform.from_box(true_box)
-    found = [box for box in detector.detect(image) if matches(box, true_box)]
+    boxes = [box_of_landmarks(face, len(truth)) for face in detector.detect(image)]
+    found = [box for box in boxes if matches(box, true_box)]
     if not found:
         return None
     best = max(found, key=true_box.iou)
@@ -227,7 +233,7 @@ def _tasks(
         if on_progress is not None:
             on_progress(index + 1, len(stills))
         if transform is not None:
-            yield _Task(index, transform.warp(image), transform)
+            yield _Task(index, image, transform)
 
 
 def _batched(tasks: Iterator[_Task], size: int) -> Iterator[list[_Task]]:
@@ -241,10 +247,29 @@ def _batched(tasks: Iterator[_Task], size: int) -> Iterator[list[_Task]]:
         yield batch
 
 
-def _align(loaded: LoadedModel, batch: list[_Task]) -> AlignOutput:
+def _align(loaded: LoadedModel, batch: list[_Task], start: np.ndarray | None = None) -> AlignOutput:
     device = loaded.model.mean_shape.device
-    images = torch.from_numpy(np.stack([task.crop for task in batch])).to(device)
-    return loaded.model.align(images, with_regression=True)
+    crops = np.stack([task.transform.warp(task.image) for task in batch])
+    return loaded.model.align(
+        torch.from_numpy(crops).to(device),
+        None if start is None else torch.from_numpy(start).to(device),
+        with_regression=True,
+    )
+
+
+def _align_again(
+    loaded: LoadedModel, batch: list[_Task], first: AlignOutput
+) -> tuple[list[_Task], AlignOutput]:
+    """As the program begins a face: once more from the answer, in a crop laid by it."""
+    corners = scheme_for(loaded.model.config.n_landmarks).eye_corners
+    answers = first.landmarks.float().cpu().numpy()
+    again, start = [], []
+    for task, points in zip(batch, answers, strict=True):
+        found = task.transform.invert(points)
+        crop = upright_crop(found, corners)
+        again.append(replace(task, transform=crop))
+        start.append(crop.apply(found))
+    return again, _align(loaded, again, np.stack(start).astype(np.float32))
 
 
 def _errors(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:

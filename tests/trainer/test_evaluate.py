@@ -39,9 +39,11 @@ class Constant:
         self.mean_shape = torch.zeros(7, 2)
         self.by_step = torch.from_numpy(np.stack(by_step))
         self.regression = torch.from_numpy(regression)
+        self.starts = []
 
-    def align(self, images, *, with_regression):
+    def align(self, images, start=None, *, with_regression):
         n = len(images)
+        self.starts.append(start)
         assert images.dtype == torch.uint8
         assert images.shape[1:] == (128, 128, 3)
         steps = self.by_step[:, None].expand(-1, n, -1, -1)
@@ -138,7 +140,11 @@ def test_a_shift_too_small_to_matter_is_told_as_such(tmp_path):
 
 
 class FindsOnly:
-    """A detector that finds one person's face, and a wall beside everybody else's."""
+    """A detector that finds one person's face, and a wall beside everybody else's.
+
+    It finds the box of 68 landmarks in which, by :func:`box_of_landmarks`, those of the 7 are
+    80 wide and high on average, as :data:`SHAPE`'s are.
+    """
 
     def __init__(self, offset):
         self.offset = offset
@@ -147,11 +153,13 @@ class FindsOnly:
     def detect(self, image):
         offset = next(self.calls)
         wall = FaceBox(0, 0, 20, 20)
-        return [wall, FaceBox(*offset, 100, 60)] if offset == self.offset else [wall]
+        side = 80 / ((0.594 + 0.512) / 2)
+        x, y = np.add(offset, (50, 30 + 0.073 * side)) - side / 2
+        return [wall, FaceBox(x, y, side, side)] if offset == self.offset else [wall]
 
 
 def test_a_face_not_found_counts_as_failure_and_as_100_per_cent(stills):
-    found = evaluate(off_by(4, 4), find_stills(stills), detector=FindsOnly(OFFSETS["Bob"]))
+    found = evaluate(off_by(2, 2), find_stills(stills), detector=FindsOnly(OFFSETS["Bob"]))
     result = found.summary()
     assert result["no_face"] == 2
     assert result["nme_interocular_mean"] == pytest.approx(4.0, abs=1e-3)
@@ -159,6 +167,17 @@ def test_a_face_not_found_counts_as_failure_and_as_100_per_cent(stills):
     assert result["failure_rate_10"] == pytest.approx(200 / 3)
     assert result["auc_10"] == pytest.approx(0.6 / 3, abs=1e-4)
     assert np.isnan(found.errors[[0, 2]]).all()
+
+
+def test_a_face_that_a_detector_found_is_looked_at_again_around_the_answer(stills):
+    loaded = off_by(2, 2)
+    found = evaluate(loaded, find_stills(stills), detector=FindsOnly(OFFSETS["Bob"]))
+    # The network errs by 2 pixels beside the middle of its crop, and the second crop lies there.
+    assert found.errors[1] == pytest.approx(4, abs=1e-3)
+    first, second = loaded.model.starts
+    assert first is None
+    centred = (SHAPE - [50, 30]) / CROP_PIXEL + 63.5
+    assert second[0].numpy() == pytest.approx(centred, abs=1e-3)
 
 
 def test_no_face_in_any_picture_still_gives_a_report(stills):
