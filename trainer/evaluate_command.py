@@ -31,9 +31,10 @@ class BoxSource(StrEnum):
 def evaluate(
     folders: Annotated[list[Path], typer.Argument(help="Folders of pictures with .pts files.")],
     model: Annotated[str, typer.Option(help="A model's name or .safetensors file.")] = "red-lite",
-    box: Annotated[BoxSource, typer.Option(help="Box of the truth or of the detector.")] = (
-        BoxSource.truth
-    ),
+    box: Annotated[
+        BoxSource,
+        typer.Option(help="Box of the truth, or of the detector (and then a second look)."),
+    ] = (BoxSource.truth),
     convention: Annotated[
         Convention,
         typer.Option(
