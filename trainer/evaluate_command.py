@@ -34,7 +34,7 @@ def evaluate(
     box: Annotated[
         BoxSource,
         typer.Option(help="Box of the truth, or of the detector (and then a second look)."),
-    ] = (BoxSource.truth),
+    ] = BoxSource.truth,
     convention: Annotated[
         Convention,
         typer.Option(
