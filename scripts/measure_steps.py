@@ -119,7 +119,7 @@ def _frames(
     for number, image in video.frames(sorted(video.annotations)[:frames]):
         truth = video.landmarks(number, loaded.model.config.n_landmarks)
         if face is None:
-            (face,) = network.start(image, [FaceBox.around(truth)])
+            (face,) = network.start(image, [FaceBox.around(truth)], around_landmarks=True)
         else:
             (face,) = network.follow(image, [face.landmarks], [face.state])
         yield face.landmarks, truth

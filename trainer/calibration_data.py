@@ -167,14 +167,14 @@ def _observe_still(
     names: tuple[str, str],
     rng: np.random.Generator,
 ) -> None:
-    (face,) = network.start(image, [_as_found(FaceBox.around(truth), rng)])
+    (face,) = network.start(image, [_as_found(FaceBox.around(truth), rng)], around_landmarks=True)
     collector.keep(point_errors(face.landmarks, truth), (names[0], FOUND, names[1]))
     before = _moved(face.landmarks, rng)
     (after,) = network.follow(image, [before], [face.state])
     collector.keep(point_errors(after.landmarks, truth), (names[0], TRACKED, names[1]))
     elsewhere = _beside(FaceBox.around(truth), image.shape, rng)
     if elsewhere is not None:
-        network.start(image, [elsewhere])
+        network.start(image, [elsewhere], around_landmarks=True)
         nowhere = np.full(len(truth), np.inf, np.float32)
         collector.keep(nowhere, (names[0], NOTHING, names[1]))
 
@@ -188,7 +188,7 @@ def _through(video: AnnotatedVideo, network: FaceNetwork, judge: Judge) -> Itera
             face = None
             continue
         if face is None:
-            (face,) = network.start(image, [FaceBox.around(truth)])
+            (face,) = network.start(image, [FaceBox.around(truth)], around_landmarks=True)
         else:
             side = FaceBox.around(face.landmarks).side
             (face,) = network.follow(image, [face.landmarks], [face.state])

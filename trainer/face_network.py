@@ -28,16 +28,23 @@ class FaceNetwork:
         self.scheme = scheme
         self.seconds = 0.0
 
-    def start(self, image: np.ndarray, boxes: list[FaceBox]) -> list[FaceResult]:
+    def start(
+        self, image: np.ndarray, boxes: list[FaceBox], *, around_landmarks: bool = False
+    ) -> list[FaceResult]:
         """Faces from their boxes, starting at the mean shape; then once more from there.
 
         The second pass sees a crop laid by the landmarks, better than any detector's.
+
+        Parameters
+        ----------
+        image : (H, W, 3) uint8 RGB array
+        boxes : of the faces, as a detector or a person draws them, around 68 landmarks;
+            with ``around_landmarks`` those around the scheme's own landmarks, be they 7
         """
+        if not around_landmarks:
+            boxes = [box_of_landmarks(box, self.scheme.n_landmarks) for box in boxes]
         crops = [
-            CropTransform.from_box(
-                box_of_landmarks(box, self.scheme.n_landmarks),
-                angle=box.angle if isinstance(box, DetectedFace) else 0.0,
-            )
+            CropTransform.from_box(box, angle=box.angle if isinstance(box, DetectedFace) else 0.0)
             for box in boxes
         ]
         fresh = [None] * len(boxes)

@@ -125,8 +125,8 @@ def measure_labels_below(
     """How far below an aligner's answers labels lie, on average over faces.
 
     The labels' own shift and the aligner's idea of where landmarks are, in one number: the
-    latter grows with a face, so ``relative`` has it in parts of the interocular distance.
-    Parameters are those of :func:`measure_label_shift`.
+    latter grows with a face, so with ``relative`` the numbers of the answer are parts of the
+    interocular distance, not pixels. Parameters are those of :func:`measure_label_shift`.
     """
     chosen = _chosen(answers, labels, groups)
     if chosen is None:

@@ -117,7 +117,7 @@ class FaceTracker:
         if known.all():
             full = landmarks
         elif known.any():
-            (guess,) = self.network.start(image, [FaceBox.around(landmarks)])
+            (guess,) = self.network.start(image, [FaceBox.around(landmarks)], around_landmarks=True)
             full = np.where(known[:, None], landmarks, guess.landmarks)
         else:
             self._lose(slot, frame)

@@ -3,8 +3,8 @@
 The code (C_id of f_ENC, averaged) was learnt along with the landmarks and is weak: of 35
 people nobody trained on, 35 % of 123 videos were nearest to another video of the same person
 (chance 3 %). Above :data:`SURE` few are left: 5 % of the videos got a name, all of them the right
-one, and no stranger did (``make_who_axes.py --sure 0.78``, chosen on these; at 0.75 one pair of
-strangers in two of 11). The weights before these knew people better (38 %, and 20 % of the videos
+one, and no stranger did (``make_who_axes.py --sure 0.78``, chosen on these; at 0.75 eleven got
+one, two of them a wrong one). Earlier weights knew people better (38 %, and 20 % of the videos
 named, 88 % rightly); a model fine-tuned from those is compared in these axes, which fit it less.
 red-wide knows people better (44 % nearest) and names as few (7 %, all rightly). f_CLS may be sure
 of a project's people once it was trained further on them.

@@ -14,7 +14,7 @@ DEFAULT_MODEL = "red-lite"
 SUFFIX = ".safetensors"
 ABOUT = {
     "red-lite": "quick on any computer",
-    "red-wide": "more exact, above all on photographs; for a GPU, twice to thrice as slow without",
+    "red-wide": "more exact on photographs; for a GPU, twice to thrice as slow without",
 }
 """What a person chooses between, by the name of a model that ships."""
 

@@ -10,6 +10,7 @@ import torch
 from fake_faces import landmarks_at
 
 from trainer.face_network import FaceNetwork
+from trainer.geometry import FaceBox
 from trainer.scheme import scheme_for
 
 SCHEME = scheme_for(68)
@@ -78,3 +79,38 @@ def test_the_second_look_starts_from_the_memory_of_the_frame_before(face, monkey
     monkeypatch.setattr("trainer.face_network.join_states", lambda states: ("joined", *states))
     FaceNetwork(runner, SCHEME).follow(IMAGE, [face], ["before"])
     assert [state for _, state in runner.calls] == [("joined", "before")] * 2
+
+
+class Starting:
+    """Answers where it starts from, or a fixed shape where it is told nothing."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, shape):
+        self.shape = torch.from_numpy(shape)
+
+    def align(self, pictures, start, state, *, tracked):
+        points = self.shape.expand(len(pictures), -1, -1) if start is None else start
+        ones = torch.ones(points.shape[:2])
+        return SimpleNamespace(
+            landmarks=points,
+            confidence=ones,
+            support=ones,
+            identity=torch.zeros(len(points), 4),
+            disagreement=None,
+            state=None,
+        )
+
+
+def test_a_box_around_seven_landmarks_is_taken_as_it_is_and_a_faces_made_smaller():
+    shape = np.array([[0, 0], [30, 0], [70, 0], [100, 0], [50, 30], [20, 60], [80, 60]], np.float32)
+    # Centred in the crop, and as large in it as in a picture whose crop the box lays.
+    crop = (shape - (50, 30)) * 128 / (1.4 * 80) + 63.5
+    network = FaceNetwork(Starting(crop), scheme_for(7))
+    points = shape + (100, 120)
+    box = FaceBox.around(points)
+    (own,) = network.start(IMAGE, [box], around_landmarks=True)
+    np.testing.assert_allclose(own.landmarks, points, atol=0.01)
+    (faces,) = network.start(IMAGE, [box])
+    width = np.ptp(faces.landmarks[:, 0])
+    assert width == pytest.approx(100 * (0.594 + 0.512) / 2, abs=0.1)

@@ -63,6 +63,8 @@ def stills_report(rows: Sequence[Row], about: Mapping[str, Any], command: str) -
             "Means are over faces that every aligner found, failures and AUC over all of them.",
             "7 points are the subset 36, 39, 42, 45, 30, 48, 54 of the same 68-point results; no "
             "network with 7 outputs is in this table.",
+            "From the detector's box ours looks twice, the second time around its own first "
+            "answer, as the program does; from the box of the truth once.",
             "dlib and OpenCV get a square that follows from the box by a fixed mapping, mediapipe "
             "the picture cut out around it, and its own detector must find the face there "
             "(docs/peers.md).",
