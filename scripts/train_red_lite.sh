@@ -27,35 +27,37 @@ train --stage 2 --stage 3 --out "$out/3" --init "$out/2/model.safetensors" --see
   --videos "$heads/train" --video-stills 10 --clips-from-stills
 
 # From here with the labels' shift taken off (docs/labels.md), and photographs six times in stage 2.
-shifts=(--label-shift "$data/ytf/train=1.05" --label-shift "$data/helen/trainset=0.6"
-  --label-shift "$data/afw=0.95")
-heads_too=(--videos "$heads/train" --video-stills 10)
-train --stage 2 --out "$out/4" --init "$out/3/model.safetensors" --seed 11 --epochs 1 0.5 1 \
-  "${photos[@]}" "${photos[@]}" "${photos[@]}" "${shifts[@]}" "${heads_too[@]}"
-train --stage 3 --out "$out/5" --init "$out/4/model.safetensors" --seed 12 --epochs 1 1 0.005 \
-  "${shifts[@]}" "${heads_too[@]}" --clips-from-stills
+# The arguments: the new run, the one it goes on from, the seed, and for stills the epochs.
+later=(--videos "$heads/train" --video-stills 10)
+more_stills() {
+  train --stage 2 --out "$out/$1" --init "$out/$2/model.safetensors" --seed "$3" --epochs 1 "$4" 1 \
+    "${photos[@]}" "${photos[@]}" "${photos[@]}" "${shifts[@]}" "${later[@]}"
+}
+more_clips() {
+  train --stage 3 --out "$out/$1" --init "$out/$2/model.safetensors" --seed "$3" --epochs 1 1 0.005 \
+    "${shifts[@]}" "${later[@]}" --clips-from-stills
+}
+taken_off() { # of YouTube Faces', Helen's and AFW's labels
+  shifts=(--label-shift "$data/ytf/train=$1" --label-shift "$data/helen/trainset=$2"
+    --label-shift "$data/afw=$3")
+}
 
+taken_off 1.05 0.6 0.95
+more_stills 4 3 11 0.5
+more_clips 5 4 12
 # More of the same: an hour and a half of two cores, or minutes of a GPU.
-train --stage 2 --out "$out/6" --init "$out/5/model.safetensors" --seed 31 --epochs 1 0.593 1 \
-  "${photos[@]}" "${photos[@]}" "${photos[@]}" "${shifts[@]}" "${heads_too[@]}"
-train --stage 2 --out "$out/7" --init "$out/6/model.safetensors" --seed 51 --epochs 1 0.265 1 \
-  "${photos[@]}" "${photos[@]}" "${photos[@]}" "${shifts[@]}" "${heads_too[@]}"
+more_stills 6 5 31 0.593
+more_stills 7 6 51 0.265
 
 # Of photographs' labels only what a mirror shows: to the right.
-shifts=(--label-shift "$data/ytf/train=1.05" --label-shift "$data/helen/trainset=0.7,0"
-  --label-shift "$data/afw=0.95,0")
-train --stage 2 --out "$out/8" --init "$out/7/model.safetensors" --seed 61 --epochs 1 0.12 1 \
-  "${photos[@]}" "${photos[@]}" "${photos[@]}" "${shifts[@]}" "${heads_too[@]}"
-train --stage 3 --out "$out/9" --init "$out/8/model.safetensors" --seed 62 --epochs 1 1 0.005 \
-  "${shifts[@]}" "${heads_too[@]}" --clips-from-stills
+taken_off 1.05 0.7,0 0.95,0
+more_stills 8 7 61 0.12
+more_clips 9 8 62
 
-# And of YouTube Faces' downwards half a pixel: about the least that other aligners see (docs/labels.md).
-shifts=(--label-shift "$data/ytf/train=1.05,0.5" --label-shift "$data/helen/trainset=0.7,0"
-  --label-shift "$data/afw=0.95,0")
-train --stage 2 --out "$out/10" --init "$out/9/model.safetensors" --seed 71 --epochs 1 0.27 1 \
-  "${photos[@]}" "${photos[@]}" "${photos[@]}" "${shifts[@]}" "${heads_too[@]}"
-train --stage 3 --out "$out/11" --init "$out/10/model.safetensors" --seed 72 --epochs 1 1 0.005 \
-  "${shifts[@]}" "${heads_too[@]}" --clips-from-stills
+# And of YouTube Faces' downwards half a pixel: about the least that other aligners see.
+taken_off 1.05,0.5 0.7,0 0.95,0
+more_stills 10 9 71 0.27
+more_clips 11 10 72
 
 "$python" -m trainer calibrate "$out/11/model.safetensors" --out "$out/red-lite.safetensors" \
   --stills "$data/ytf/dev" --stills "$data/helen/trainset" --stills "$data/afw" \
