@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from trainer import console
 from trainer.checkpoint import load_model, save_model
-from trainer.config import RED_LITE, RedConfig, config_for
+from trainer.config import RED_LITE, ConfigError, RedConfig, config_for
 from trainer.console import DeviceOption
 from trainer.data.clips import ClipSource, MixedClips, MovedStills
 from trainer.data.faces import FaceSet, load_faces
@@ -74,6 +74,13 @@ def train(
     width: Annotated[float | None, typer.Option(help="Another width of the network.")] = None,
     landmarks: Annotated[int, typer.Option(help="68 or 7.")] = 68,
     batch: Annotated[int | None, typer.Option(help="Stills per update in stages 1 and 2.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Learning rate, the same in every stage.")
+    ] = None,
+    average: Annotated[
+        float | None,
+        typer.Option(help="Decay of the running mean of the weights that is kept; 0 keeps none."),
+    ] = None,
     exclude: Annotated[
         list[Path] | None, typer.Option(help="List of photo or person names never trained on.")
     ] = None,
@@ -92,6 +99,7 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     chosen = _adapted(config_for(config), epochs, width, landmarks, batch)
+    chosen = _paced(chosen, rate, average)
     excluded = frozenset().union(*(read_names(path) for path in exclude or []))
     shifts = _label_shifts(label_shift or [], stills)
     found = [
@@ -183,6 +191,20 @@ def _adapted(
         stages = (replace(first, batch=batch), replace(second, batch=batch), third)
         config = replace(config, train=replace(config.train, stages=stages))
     return config
+
+
+def _paced(config: RedConfig, rate: float | None, average: float | None) -> RedConfig:
+    """The same configuration with another learning rate or running mean, where one is told."""
+    if rate is not None and not (math.isfinite(rate) and rate > 0):
+        raise ConfigError(f"--rate {rate}: a learning rate is above 0, as in --rate 2e-4")
+    if average is not None and not 0 <= average < 1:
+        raise ConfigError(f"--average {average}: a decay is at least 0 and below 1, as in 0.98")
+    stages = config.train.stages
+    if rate is not None:
+        first, second, third = (replace(stage, learning_rate=rate) for stage in stages)
+        stages = (first, second, third)
+    decay = config.train.average if average is None else average
+    return replace(config, train=replace(config.train, stages=stages, average=decay))
 
 
 def _label_shifts(given: list[str], folders: list[Path]) -> dict[Path, tuple[float, float]]:

@@ -149,6 +149,27 @@ def test_a_shift_of_no_folder_is_refused(stills, tmp_path, given):
     assert not (tmp_path / "run").exists()
 
 
+def test_rate_and_running_mean_are_as_told_and_noted_in_the_model(stills, tmp_path):
+    more = ("--stage", "1", "--rate", "2e-5", "--average", "0.9")
+    result = CliRunner().invoke(
+        app, command(stills, tmp_path, *SHORT, *more), catch_exceptions=False
+    )
+    assert result.exit_code == 0, result.output
+    told = load_model(tmp_path / "model.safetensors", n_landmarks=7).info["config"]["train"]
+    assert [stage["learning_rate"] for stage in told["stages"]] == [2e-5] * 3
+    assert told["average"] == 0.9
+
+
+@pytest.mark.parametrize(
+    "given", ["--rate 0", "--rate -1", "--rate inf", "--average 1", "--average nan"]
+)
+def test_a_pace_that_cant_be_is_refused(stills, tmp_path, given):
+    result = CliRunner().invoke(app, command(stills, tmp_path / "run", *SHORT, *given.split()))
+    assert result.exit_code == 2
+    assert given.split()[0] in result.output
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends(stills, tmp_path):
     line = [sys.executable, "-m", "trainer"]
