@@ -70,24 +70,32 @@ class Background(QObject):
         for key in keys or list(self._timers):
             if key in self._timers:
                 self._timers[key].stop()
-            self._tickets[key] = self._tickets.get(key, 0) + 1
+            self._replace(key)
 
     def current(self, key: str, ticket: int) -> bool:
         """Whether nobody has asked again or dropped it since."""
         return self._tickets.get(key) == ticket
 
     def close(self) -> None:
-        """Wait for what is being done; nothing is delivered any more."""
+        """Wait for what is being done; nothing is delivered any more. The window may be gone."""
         self._closed = True
-        self.drop()
+        for key in list(self._timers):
+            self._replace(key)
         self._thread.shutdown(wait=True, cancel_futures=True)
 
     def _start(self, key: str, prepare: Callable[[], Work | None]) -> None:
-        ticket = self._tickets[key] = self._tickets.get(key, 0) + 1
+        if self._closed:
+            return
+        ticket = self._replace(key)
         work = prepare()
         if work is None:
             return
         self._thread.submit(self._run, key, ticket, work)
+
+    def _replace(self, key: str) -> int:
+        """Whatever was asked for under this key is old; the ticket of what is next."""
+        ticket = self._tickets[key] = self._tickets.get(key, 0) + 1
+        return ticket
 
     def _run(self, key: str, ticket: int, work: Work) -> None:
         if not self.current(key, ticket):

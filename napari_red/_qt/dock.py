@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import napari
-from qtpy.QtCore import QSize
+from napari.layers import Vectors
+from napari.utils.notifications import show_warning
+from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_red._qt import tasks
+from napari_red._qt import left_off, tasks
 from napari_red._qt.attach import attach
 from napari_red._qt.export_control import ExportControl
 from napari_red._qt.faces_control import FacesControl
@@ -42,6 +45,8 @@ WIDTH = 336
 class FaceLandmarksDock(QWidget):
     """Pre-annotate videos, correct them, export them.
 
+    Closed, it lets go of everything; the next one in the same viewer goes on where it was.
+
     Attributes
     ----------
     workbench : the project and the open video
@@ -56,7 +61,9 @@ class FaceLandmarksDock(QWidget):
         # A plugin is handed a stand-in, which tells of every private name as a mistake.
         viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         attach(viewer)
-        self.workbench = Workbench(viewer, make_aligner)
+        left = left_off.take(viewer)
+        self._closed = False
+        self.workbench = Workbench(viewer, make_aligner, left)
         self.state = StateBar()
         self.videos, self.faces = VideosPanel(), FacesPanel()
         self.review, self.export = ReviewPanel(), ExportPanel()
@@ -71,7 +78,7 @@ class FaceLandmarksDock(QWidget):
         self.review_control = ReviewControl(self.review, self.strip, work)
         self.export_control = ExportControl(self.export, work)
         self.retrack_control = RetrackControl(self.review, work, self.chosen_model)
-        self.proposed = ProposedContours(work.view)
+        self.proposed = ProposedContours(work.view, left and left.layer("proposed", Vectors))
         self.who_control = WhoControl(self.faces, work, self.chosen_model)
         self.improve_control = ImproveControl(self.improve, self.improving, work, self.settings)
         self._join()
@@ -83,6 +90,8 @@ class FaceLandmarksDock(QWidget):
         self.export_control.refresh()
         self.improve_control.refresh()
         self.review_control.ask()
+        if left is not None:
+            self.state.model.choose(left.model, left.device)
         self._show_state()
 
     def sizeHint(self) -> QSize:
@@ -99,7 +108,11 @@ class FaceLandmarksDock(QWidget):
         return Settings(model=model, device=device, faces=self.faces.count.value())
 
     def close_workbench(self) -> None:
-        """Stop what runs, close the project, take the strip away."""
+        """Stop what runs, close the project, hide the layers, take the strip away."""
+        if self._closed:
+            return
+        self._closed = True
+        self.proposed.close()
         self.improve_control.close()
         self.workbench.close()
         self.strip.take_out()
@@ -108,6 +121,37 @@ class FaceLandmarksDock(QWidget):
         """The dock goes, and everything it holds open with it."""
         self.close_workbench()
         super().closeEvent(event)
+
+    def changeEvent(self, event) -> None:
+        """napari's × doesn't close what is in a dock: it takes it out and forgets it."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange and self.parentWidget() is None:
+            self._taken_out()
+
+    def _taken_out(self) -> None:
+        if self._closed:
+            return
+        model, device = self.chosen_model()
+        left = replace(self.workbench.left_off(), model=model, device=device)
+        left.keep(proposed=self.proposed.layer)
+        ended = self._unfinished()
+        self.close_workbench()
+        left_off.leave(self.workbench.viewer, left)
+        if ended:
+            show_warning(
+                f"The dock was closed, and {' and '.join(ended)} with it. What is in the project "
+                "stays; open the dock again to go on."
+            )
+        self.deleteLater()
+
+    def _unfinished(self) -> list[str]:
+        """What closing the dock ends before it is done, in words."""
+        standing = {
+            "the running job": self.workbench.jobs.busy,
+            "the training": self.improving.busy,
+            "the re-track that waited to be kept": self.retrack_control.proposal is not None,
+        }
+        return [what for what, there in standing.items() if there]
 
     def _put_together(self) -> None:
         layout = QVBoxLayout(self)

@@ -16,6 +16,10 @@ COLOUR = "#ffd166"
 class FaceBoxes(QObject):
     """A Shapes layer of rectangles that belong to one frame of a video.
 
+    Attributes
+    ----------
+    layer : made when first needed, then kept and emptied
+
     Signals
     -------
     changed : there are other boxes, or they belong to another frame
@@ -28,15 +32,15 @@ class FaceBoxes(QObject):
         self.viewer = viewer
         self.frame: int | None = None
         self._video: VideoLayer | None = None
-        self._layer: Shapes | None = None
+        self.layer: Shapes | None = None
         self._in_use = False
         viewer.layers.events.removed.connect(self._on_removed)
 
     def boxes(self) -> tuple[FaceBox, ...] | None:
         """The boxes, left to right as they were made; None if there is none."""
-        if self._layer is None or not len(self._layer.data):
+        if self.layer is None or not len(self.layer.data):
             return None
-        return tuple(box_from_napari(corners) for corners in self._layer.data)
+        return tuple(box_from_napari(corners) for corners in self.layer.data)
 
     def draw(self, video: VideoLayer) -> None:
         """Let the person draw a rectangle round each face on the shown frame."""
@@ -58,32 +62,43 @@ class FaceBoxes(QObject):
         """Show the boxes only while the frame they belong to is on the canvas, and let
         nobody draw any while the canvas shows another picture."""
         visible = self._in_use and exact and self.frame in (None, frame)
-        if self._layer is not None and self._layer.visible != visible:
-            self._layer.visible = visible
+        if self.layer is not None and self.layer.visible != visible:
+            self.layer.visible = visible
 
     def clear(self) -> None:
         """Take the boxes away."""
         self.frame, self._in_use = None, False
-        if self._layer is not None:
-            self._empty(self._layer)
-            self._layer.visible = False
+        if self.layer is not None:
+            self._empty(self.layer)
+            self.layer.visible = False
         self.changed.emit()
+
+    def close(self) -> None:
+        """Take the boxes away, and follow the viewer no more. The layer stays, hidden."""
+        self.clear()
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
+        if self.layer is not None:
+            self.layer.events.data.disconnect(self._on_data)
+
+    def use(self, layer: Shapes | None) -> None:
+        """Draw in this layer, which was another one's; None for one that is made when needed."""
+        self.layer = layer
+        if layer is not None:
+            layer.events.data.connect(self._on_data)
 
     def _fresh(self, video: VideoLayer) -> Shapes:
         """The layer without boxes: made at first, then kept and emptied."""
         self._video, self.frame, self._in_use = video, None, True
-        if self._layer is None:
-            self._layer = Shapes(
-                ndim=2, name="Face box", edge_color=COLOUR, face_color="transparent"
-            )
-            self._layer.current_edge_color = COLOUR
-            self._layer.current_face_color = "transparent"
-            self._layer.events.data.connect(self._on_data)
-            self.viewer.add_layer(self._layer)
-        self._empty(self._layer)
-        self._layer.current_edge_width = max(video.data.shape[1] / 250, 1)
-        self._layer.visible = True
-        return self._layer
+        if self.layer is None:
+            layer = Shapes(ndim=2, name="Face box", edge_color=COLOUR, face_color="transparent")
+            layer.current_edge_color = COLOUR
+            layer.current_face_color = "transparent"
+            self.use(layer)
+            self.viewer.add_layer(layer)
+        self._empty(self.layer)
+        self.layer.current_edge_width = max(video.data.shape[1] / 250, 1)
+        self.layer.visible = True
+        return self.layer
 
     def _empty(self, layer: Shapes) -> None:
         with layer.events.data.blocker():
@@ -97,6 +112,6 @@ class FaceBoxes(QObject):
         self.changed.emit()
 
     def _on_removed(self, event) -> None:
-        if event.value is self._layer:
-            self._layer = self.frame = None
+        if event.value is self.layer:
+            self.layer = self.frame = None
             self.changed.emit()

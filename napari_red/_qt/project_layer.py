@@ -29,6 +29,7 @@ class ProjectLayer:
     Attributes
     ----------
     layer : None as long as there is none
+    frames : path of a video to the frame that was shown of it last, from 0
     ask_where : callable
         Asks a person where a video is now that isn't found; gives a path or "".
     """
@@ -44,7 +45,7 @@ class ProjectLayer:
         self._leave, self._open = leave, open
         self.layer: VideoLayer | None = None
         self.ask_where: Callable[[VideoRecord], str] = lambda _: ""
-        self._frames: dict[Path, int] = {}
+        self.frames: dict[Path, int] = {}
 
     def show(self, project: Project, record: VideoRecord, then: Callable[[], None]) -> None:
         """Show a video; ``then`` is called when it is on the canvas."""
@@ -60,7 +61,7 @@ class ProjectLayer:
 
     def remember(self, video: VideoLayer) -> None:
         """Come back to the shown frame when this video is shown again."""
-        self._frames[Path(video.data.video.path)] = video.shown_frame
+        self.frames[Path(video.data.video.path)] = video.shown_frame
 
     def _find(self, project: Project, record: VideoRecord) -> Path | None:
         try:
@@ -83,7 +84,7 @@ class ProjectLayer:
             self._leave()
             self.layer.turn_to(stack)
             self._open(self.layer)
-        self.viewer.dims.set_current_step(0, self._frames.get(Path(stack.video.path), 0))
+        self.viewer.dims.set_current_step(0, self.frames.get(Path(stack.video.path), 0))
         self.viewer.reset_view()
         then()
 

@@ -24,11 +24,16 @@ class ProposedContours:
 
     The layer is made with the first proposal and kept, for what was drawn and removed may
     crash the graphics library under napari.
+
+    Parameters
+    ----------
+    view : the landmarks beside which they are drawn
+    layer : one that was made before in the same viewer
     """
 
-    def __init__(self, view: LandmarkView) -> None:
+    def __init__(self, view: LandmarkView, layer: Vectors | None = None) -> None:
         self.view = view
-        self.layer: Vectors | None = None
+        self.layer = layer
         self._frames: dict[int, np.ndarray] = {}
         view.shown.connect(self._draw)
         view.viewer.layers.events.removed.connect(self._on_removed)
@@ -41,6 +46,12 @@ class ProposedContours:
             if one.kind in ("new", "changed")
         }
         self._draw()
+
+    def close(self) -> None:
+        """Show nothing, and follow the viewer no more. The layer stays, hidden."""
+        self.show(None)
+        self.view.shown.disconnect(self._draw)
+        self.view.viewer.layers.events.removed.disconnect(self._on_removed)
 
     def _draw(self) -> None:
         landmarks = self._frames.get(self.view.frame)

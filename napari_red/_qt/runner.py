@@ -89,11 +89,16 @@ class JobRunner(QObject):
 
     def end(self) -> None:
         """Stop the running job and wait until it has; its result is forgotten."""
-        if self.job is not None:
-            self.job.cancel()
-            self.job.wait()
-            self.job = None
+        if self.leave():
             self.changed.emit()
+
+    def leave(self) -> bool:
+        """As :meth:`end`, without a word to anybody; whether there was one."""
+        job, self.job = self.job, None
+        if job is not None:
+            job.cancel()
+            job.wait()
+        return job is not None
 
     def _on_ended(self, job: BackgroundJob, outcome: object, finish: Finish) -> None:
         if job is not self.job:
@@ -131,6 +136,11 @@ class Jobs(QObject):
         for one in self.all:
             one.changed.connect(self.changed)
 
+    @property
+    def busy(self) -> bool:
+        """True while any of them runs."""
+        return any(one.busy for one in self.all)
+
     def hold_video(self) -> bool:
         """Whether the open video must stay open; says so."""
         held = any(one.busy and one.holds_video for one in (self.runner, self.edit))
@@ -140,13 +150,17 @@ class Jobs(QObject):
 
     def hold_project(self) -> bool:
         """Whether the project must stay open; says so."""
-        held = any(one.busy for one in self.all)
-        if held:
+        if self.busy:
             show_info("A job is running in this project; cancel it or let it end.")
-        return held
+        return self.busy
 
     def end(self) -> None:
-        """Stop both and wait; nobody is told how they ended."""
+        """Stop them and wait; nobody is told how they ended."""
         for one in self.all:
             one.blockSignals(True)
-            one.end()
+        self.leave()
+
+    def leave(self) -> None:
+        """As :meth:`end`, in a window that may be gone."""
+        for one in self.all:
+            one.leave()

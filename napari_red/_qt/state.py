@@ -94,6 +94,15 @@ class ModelLine(QWidget):
             self.models.addItem(name or path.replace("\\", "/").rsplit("/", 1)[-1], path)
         self.models.setCurrentIndex(self.models.findData(path))
 
+    def choose(self, model: str, device: str) -> None:
+        """Choose what was chosen before: a model of the list or a file, and a device."""
+        place = self.models.findData(model)
+        if place >= 0:
+            self.models.setCurrentIndex(place)
+        elif model:
+            self.add_file(model)
+        self.device.setCurrentText(device)
+
     def _choose(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Model file", "", f"Models (*{SUFFIX})")
         if path:

@@ -119,14 +119,13 @@ class LandmarkView(QObject):
                 layer.visible = False
 
     def close(self) -> None:
-        """Leave, take the layers away and let go of the keys."""
+        """Leave and let go of the keys. The layers stay, hidden, for the next view."""
         self.leave()
         shortcuts.unbind(self.viewer)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
-        for layer in (self.points, self.contours):
-            if layer is not None:
-                self.viewer.layers.remove(layer)
-        self.points = self.contours = None
+        if self.points is not None:
+            self.points.why_frozen = "Nothing can be changed here: the dock is closed."
+            self.points.frozen = True
         if self._help is not None:
             self._help.close()
 
@@ -274,13 +273,13 @@ class LandmarkView(QObject):
             self.contours.resize(faces, landmarks)
         if self.points is None:
             self.points = LandmarksLayer(faces, landmarks)
-            self.points.on_moved = self.commit
-            self.points.on_hide = self._hide
-            self.points.on_dragged = self._draw_contours
-            self.points.on_chosen = self.choose_face
             self.viewer.add_layer(self.points)
         else:
             self.points.resize(faces, landmarks)
+        self.points.on_moved = self.commit
+        self.points.on_hide = self._hide
+        self.points.on_dragged = self._draw_contours
+        self.points.on_chosen = self.choose_face
         self.choose_face(min(self.face, faces - 1))
         self._freeze()
         self._refill()

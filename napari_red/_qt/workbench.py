@@ -6,11 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from napari.components import ViewerModel
+from napari.layers import Shapes
 from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_red._qt.background import Background
+from napari_red._qt.contours_layer import ContoursLayer
 from napari_red._qt.face_boxes import FaceBoxes
+from napari_red._qt.landmarks_layer import LandmarksLayer
+from napari_red._qt.left_off import LeftOff
 from napari_red._qt.project_layer import ProjectLayer, landmarks_on_top
 from napari_red._qt.runner import Jobs
 from napari_red._qt.video_layer import VideoLayer
@@ -38,6 +42,7 @@ class Workbench(QObject):
     viewer : the viewer the dock is in
     make_aligner : callable
         From model and device to an aligner with ``run`` and ``stop``.
+    left : where a dock that was closed left off; this one goes on there
 
     Attributes
     ----------
@@ -66,7 +71,12 @@ class Workbench(QObject):
     face_changed = Signal()
     _told = Signal(int, int)
 
-    def __init__(self, viewer: ViewerModel, make_aligner: AlignerFactory = AlignerProcess) -> None:
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        make_aligner: AlignerFactory = AlignerProcess,
+        left: LeftOff | None = None,
+    ) -> None:
         super().__init__()
         self.viewer = viewer
         self.boxes = FaceBoxes(viewer)
@@ -91,7 +101,9 @@ class Workbench(QObject):
         self._told.connect(self._on_edited)
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
-        if self.videos:
+        if left is not None:
+            self._go_on(left)
+        elif self.videos:
             self.open(self.videos[-1])
 
     @property
@@ -249,23 +261,59 @@ class Workbench(QObject):
         self.jobs.end()
         self._leave()
         self.view.close()
+        self.boxes.close()
         self.viewer.layers.events.inserted.disconnect(self._on_inserted)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         self.let_go()
 
     def let_go(self) -> None:
-        """Stop what runs and close the files, without a word to a window that may be gone."""
+        """Stop what runs and close the files, without a word to a window that may be gone, and
+        without any part of Qt: each of them, this one too, may be deleted already."""
         if self._closed:
             return
         self._closed = True
-        self.blockSignals(True)
-        self.jobs.end()
+        self.jobs.leave()
         self.background.close()
         if self.session is not None:
             self.sessions.end(self.session)
         self.sessions.close()
 
+    def left_off(self) -> LeftOff:
+        """What is worked on, for a dock that goes on with it later."""
+        if self.video is not None:
+            self.layer.remember(self.video)
+        project = self.sessions.project
+        left = LeftOff(
+            project=None if project is None else project.path,
+            projects=dict(self.projects),
+            frames=dict(self.layer.frames),
+            face=self.view.face,
+        )
+        left.keep(video=self.video, shared=self.layer.layer, boxes=self.boxes.layer)
+        left.keep(points=self.view.points, contours=self.view.contours)
+        return left
+
     # -- inside --------------------------------------------------------------------
+
+    def _go_on(self, left: LeftOff) -> None:
+        """Open again what was open, in the same layers."""
+        self.view.points = left.layer("points", LandmarksLayer)
+        self.view.contours = left.layer("contours", ContoursLayer)
+        self.boxes.use(left.layer("boxes", Shapes))
+        self.projects.update(left.projects)
+        if left.project is not None:
+            try:
+                self.open_project(left.project)
+            except RedError as error:
+                show_error(str(error))
+            self.layer.frames.update(left.frames)
+            self.layer.layer = left.layer("shared", VideoLayer)
+        video = left.layer("video", VideoLayer)
+        if video is not None:
+            self.open(video)
+            self.choose_face(left.face)
+        elif self.videos and self.sessions.project is None:
+            self.open(self.videos[-1])
 
     def _own(self, video: VideoLayer) -> Path | None:
         return self.projects.get(Path(video.data.video.path).absolute())
