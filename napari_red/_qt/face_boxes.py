@@ -89,16 +89,17 @@ class FaceBoxes(QObject):
     def _fresh(self, video: VideoLayer) -> Shapes:
         """The layer without boxes: made at first, then kept and emptied."""
         self._video, self.frame, self._in_use = video, None, True
-        if self.layer is None:
+        layer = self.layer
+        if layer is None:
             layer = Shapes(ndim=2, name="Face box", edge_color=COLOUR, face_color="transparent")
             layer.current_edge_color = COLOUR
             layer.current_face_color = "transparent"
             self.use(layer)
             self.viewer.add_layer(layer)
-        self._empty(self.layer)
-        self.layer.current_edge_width = max(video.data.shape[1] / 250, 1)
-        self.layer.visible = True
-        return self.layer
+        self._empty(layer)
+        layer.current_edge_width = max(video.data.shape[1] / 250, 1)
+        layer.visible = True
+        return layer
 
     def _empty(self, layer: Shapes) -> None:
         with layer.events.data.blocker():

@@ -9,7 +9,7 @@ from napari_red._qt.drawing import keep_program
 from napari_red._qt.view import LandmarkView
 from napari_red.core.palette import PROPOSED_COLOUR
 from napari_red.core.points import contour_vectors, segment_indices, to_napari
-from napari_red.core.retrack import Proposal
+from napari_red.core.proposal import Proposal
 from trainer.scheme import scheme_for
 
 DASH = 0.6

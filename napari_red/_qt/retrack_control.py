@@ -10,10 +10,11 @@ from qtpy.QtCore import QObject, Signal
 from napari_red._qt.panels.review import ReviewPanel
 from napari_red._qt.tasks import known_model, run_aligner
 from napari_red._qt.workbench import Workbench
+from napari_red.core import proposal as proposals
 from napari_red.core import retrack
 from napari_red.core.aligner_process import AlignerProcess
 from napari_red.core.jobs import ProgressCallback, ShouldStop
-from napari_red.core.retrack import Direction, Proposal
+from napari_red.core.proposal import Direction, Proposal
 from trainer.errors import RedError
 
 
@@ -26,7 +27,8 @@ class RetrackControl(QObject):
 
     Signals
     -------
-    proposed : Proposal that waits to be kept or dropped, or None
+    proposed : Proposal that waits to be kept or dropped, or None. It is dropped too where its
+        face isn't any more what it was when it was followed.
     failed : str, why it can't be done, and what to do
     """
 
@@ -44,6 +46,7 @@ class RetrackControl(QObject):
         panel.keep.clicked.connect(self.keep)
         panel.drop.clicked.connect(self.drop)
         work.videos_changed.connect(self._on_videos_changed)
+        work.edited.connect(self._on_edited)
         self._session = work.session
 
     def start(self, direction: Direction) -> None:
@@ -82,7 +85,7 @@ class RetrackControl(QObject):
         if proposal is None or session is None:
             return
         try:
-            retrack.keep(session, proposal)
+            proposals.keep(session, proposal)
         except RedError as error:
             show_error(str(error))
             self.failed.emit(str(error))
@@ -97,10 +100,28 @@ class RetrackControl(QObject):
     def _propose(self, proposal: Proposal) -> str:
         if not stretches(proposal):
             return f"Nothing would change: {proposal.words}."
+        session = self.work.session
+        try:
+            face = 0 if session is None else proposals.face_of(session, proposal)
+        except RedError as error:
+            return str(error)
         self.proposal = proposal
-        self.panel.propose(f"Face {proposal.face + 1} anew: {proposal.words}.")
+        self._ask(proposal, face)
         self.proposed.emit(proposal)
         return "Keep what was found, or drop it, under Review."
+
+    def _ask(self, proposal: Proposal, face: int) -> None:
+        self.panel.propose(f"Face {face + 1} anew: {proposal.words}.")
+
+    def _on_edited(self, first: int, last: int) -> None:
+        session, proposal = self.work.session, self.proposal
+        if proposal is None or session is not self._session or session is None:
+            return
+        try:
+            self._ask(proposal, proposals.face_of(session, proposal, (first, last)))
+        except RedError as error:
+            self.drop()
+            self.failed.emit(str(error))
 
     def _on_videos_changed(self) -> None:
         if self.work.session is not self._session:

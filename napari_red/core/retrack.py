@@ -6,33 +6,31 @@ proposal first; keeping it is one edit, which one undo takes back.
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
-from napari_red.core import edits
 from napari_red.core.aligner import Follower
 from napari_red.core.blend import between, farthest, smoothstep
 from napari_red.core.edits import EditError
-from napari_red.core.history import Step
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
 from napari_red.core.marks import MARKS
+from napari_red.core.proposal import (
+    SAME,
+    Direction,
+    Kind,
+    Proposal,
+    ProposedFrame,
+    is_on,
+)
 from napari_red.core.records import Prediction
 from napari_red.core.session import Session
-from napari_red.core.spans import RE_TRACKED
 from napari_red.core.track_data import TrackData
 from trainer.carry import Carried
-from trainer.tracking import RULES, distance
 
-Direction = Literal["forward", "backward", "both"]
-Kind = Literal["new", "same", "changed", "in conflict"]
 Ending = Literal["agreed", "lost", "met", "held", "end"]
-
-SAME = 0.01
-"""Of the face box's side: no landmark moves farther than that in a frame that stays the same."""
 
 AGREED = 0.02
 """Of the face box's side: as near is what was there to be found again."""
@@ -52,62 +50,6 @@ _ENDINGS: dict[Ending, str] = {
     "held": "there a person corrected or accepted it",
     "end": "the end of the video",
 }
-
-
-@dataclass(frozen=True, eq=False)
-class ProposedFrame:
-    """What re-tracking found in one frame.
-
-    Attributes
-    ----------
-    prediction : the landmarks that would be there
-    kind : new (nothing was there), same (no landmark moves by more than 1 % of the face
-        box), changed, or in conflict (a person corrected or accepted the frame otherwise,
-        so it stays)
-    """
-
-    prediction: Prediction
-    kind: Kind
-
-    @property
-    def frame(self) -> int:
-        """Its number, from 0."""
-        return self.prediction.frame
-
-
-@dataclass(frozen=True, eq=False)
-class Proposal:
-    """What re-tracking one face would change; nothing is written yet.
-
-    Attributes
-    ----------
-    frame, face, direction : from where, whom and which way
-    frames : in order, without the one it starts from
-    endings : in words, where it ended on each side and why
-    model, device : what followed the face
-    """
-
-    frame: int
-    face: int
-    direction: Direction
-    frames: tuple[ProposedFrame, ...]
-    endings: tuple[str, ...] = ()
-    model: str = ""
-    device: str = ""
-
-    @property
-    def counts(self) -> dict[Kind, int]:
-        """How many frames are of each kind."""
-        found = Counter(one.kind for one in self.frames)
-        kinds: tuple[Kind, ...] = ("new", "changed", "same", "in conflict")
-        return {kind: found[kind] for kind in kinds}
-
-    @property
-    def words(self) -> str:
-        """The counts and the endings, for a person."""
-        named = [f"{count} {kind}" for kind, count in self.counts.items() if count]
-        counted = ", ".join(named) or "nothing to re-track"
-        return "; ".join([counted, *self.endings])
 
 
 @dataclass
@@ -157,12 +99,14 @@ def propose(
     RedError
         Whatever the aligner reports.
     """
-    if not _is_known(session.track(face), frame):
+    track = session.track(face)
+    if not _is_known(track, frame):
         raise EditError(
             f"frame {frame + 1}: face {face + 1} has no landmarks there to re-track from; "
             "place them first, or choose a frame that has"
         )
-    work = _Work(session, aligner, face, on_progress, should_stop)
+    told = track.merged(frame)
+    work = _Work(session, aligner, track, on_progress, should_stop)
     frames: list[ProposedFrame] = []
     endings: list[str] = []
     for name, step in (("backward", -1), ("forward", 1)):
@@ -171,25 +115,8 @@ def propose(
             frames += found
             endings.append(f"{name} to {ending}")
     frames.sort(key=lambda one: one.frame)
-    return Proposal(frame, face, direction, tuple(frames), tuple(endings), model, device)
-
-
-def keep(session: Session, proposal: Proposal) -> Step | None:
-    """Write a proposal, as one edit. What a person corrected or accepted stays as it is.
-
-    Returns
-    -------
-    The step, None where nothing changes.
-    """
-    predictions = [one.prediction for one in proposal.frames if one.kind != "in conflict"]
-    if not predictions:
-        return None
-    name = f"{proposal.model}, {RE_TRACKED}" if proposal.model else RE_TRACKED
-    run = session.start_run(name, proposal.device)
-    session.finish_run(run, "done")
-    way = "both ways" if proposal.direction == "both" else proposal.direction
-    label = f"re-track {way} from frame {proposal.frame + 1}"
-    return edits.write_predictions(session, proposal.face, run, predictions, label)
+    record = track.record.id
+    return Proposal(frame, record, direction, told, tuple(frames), tuple(endings), model, device)
 
 
 class _Work:
@@ -199,14 +126,13 @@ class _Work:
         self,
         session: Session,
         aligner: Follower,
-        face: int,
+        track: TrackData,
         on_progress: ProgressCallback,
         should_stop: ShouldStop,
     ) -> None:
         self.session = session
         self.aligner = aligner
-        self.face = face
-        self.track = session.track(face)
+        self.track = track
         self.on_progress = on_progress
         self.should_stop = should_stop
         self.done = 0
@@ -219,18 +145,20 @@ class _Work:
         other = None
         if far is not None and far != frame + step and _is_known(self.track, far):
             other = self.strand(far, -step, frame, None)
-        frames = [ProposedFrame(one, self.kind_of(one)) for one in _joined(near, other).values()]
+        frames = [self.proposed(one) for one in _joined(near, other).values()]
         if near.ending == "held":
             at_far = near.found[near.last]
             if farthest(self.track.merged(at_far.frame), at_far.landmarks) > SAME:
-                frames.append(ProposedFrame(at_far, "in conflict"))
+                before = self.track.predicted(at_far.frame)
+                frames.append(ProposedFrame(at_far, "in conflict", before))
         return frames, f"frame {near.last + 1}: {_ENDINGS[near.ending]}"
 
-    def kind_of(self, prediction: Prediction) -> Kind:
+    def proposed(self, prediction: Prediction) -> ProposedFrame:
         there = self.track.merged(prediction.frame)
-        if not np.isfinite(there).all():
-            return "new"
-        return "same" if farthest(there, prediction.landmarks) <= SAME else "changed"
+        kind: Kind = "new"
+        if np.isfinite(there).all():
+            kind = "same" if farthest(there, prediction.landmarks) <= SAME else "changed"
+        return ProposedFrame(prediction, kind, self.track.predicted(prediction.frame))
 
     def strand(self, start: int, step: int, stop: int, held: int | None) -> _Strand:
         """Follow the face from ``start`` until it agrees, is lost, or is at ``stop``."""
@@ -282,13 +210,13 @@ class _Work:
 
     def strangers(self, frame: int, told: np.ndarray) -> list[TrackData]:
         """The other faces that are elsewhere in the frame that is followed from."""
-        others = [
-            self.session.track(other) for other in range(self.session.n_faces) if other != self.face
-        ]
-        return [other for other in others if not _is_on(other.merged(frame), told)]
+        with self.session.lock:
+            tracks = [self.session.track(face) for face in range(self.session.n_faces)]
+        others = [other for other in tracks if other.record.id != self.track.record.id]
+        return [other for other in others if not is_on(other.merged(frame), told)]
 
     def meets(self, frame: int, seen: np.ndarray, others: list[TrackData]) -> bool:
-        return any(_is_on(other.merged(frame), seen) for other in others)
+        return any(is_on(other.merged(frame), seen) for other in others)
 
     def count(self) -> None:
         self.done += 1
@@ -335,10 +263,3 @@ def _is_known(track: TrackData, frame: int) -> bool:
     if correction is not None and correction.hidden.all():
         return False
     return bool(np.isfinite(track.merged(frame)).all(axis=-1).any())
-
-
-def _is_on(other: np.ndarray, landmarks: np.ndarray) -> bool:
-    """Whether two tracks are on the same face."""
-    if not (np.isfinite(other).all() and np.isfinite(landmarks).all()):
-        return False
-    return distance(other, landmarks) < RULES.same_face

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from napari_red.core import edits
+from napari_red.core import edits, track_edits
 from napari_red.core.blend import smoothstep
 from napari_red.core.edits import EditError
 from napari_red.core.jobs import StopWork
 from napari_red.core.prealign import Settings, prealign
-from napari_red.core.retrack import keep, next_held, propose
+from napari_red.core.proposal import face_of, keep
+from napari_red.core.retrack import next_held, propose
 from napari_red.core.session import Session
 from trainer.carry import Carried
 from trainer.data.video import open_video
@@ -206,6 +207,66 @@ def test_only_the_face_that_was_asked_for_changes(session, make_aligner, made_tr
     keep(session, propose(session, make_aligner(), 10, 1, "both"))
     np.testing.assert_allclose(session.track(1).merged(30), made_truth(30, 1), atol=0.02)
     np.testing.assert_array_equal(session.track(0).merged(30), made_truth(30) + 4)
+
+
+@pytest.fixture
+def waiting(session, make_aligner, made_truth):
+    """A session with two faces, and a proposal for the second one from frame 11 on."""
+    prealign(session, make_aligner(offset=6), Settings("made", faces=2))
+    put(session, 10, made_truth(10, 1), face=1)
+    return session, propose(session, make_aligner(), 10, 1, "forward")
+
+
+def test_it_is_kept_for_the_face_it_was_made_for_whatever_number_that_has_now(waiting, made_truth):
+    session, proposal = waiting
+    track_edits.delete_track(session, 0)
+    assert face_of(session, proposal) == 0
+    session.move(30, 0, {8: (1.0, 2.0)})
+    keep(session, proposal)
+    np.testing.assert_allclose(session.track(0).merged(20), made_truth(20, 1), atol=0.02)
+    np.testing.assert_array_equal(session.track(0).merged(30)[8], (1, 2))
+
+
+@pytest.mark.parametrize("frame", [0, 10, 20])
+def test_it_is_not_kept_where_the_face_is_another_one_now(waiting, frame):
+    session, proposal = waiting
+    track_edits.swap_tracks(session, 0, 1, frame)
+    before = landmarks(session), landmarks(session, 1)
+    with pytest.raises(EditError, match=r"frame 11: .* re-track again"):
+        keep(session, proposal)
+    for face in (0, 1):
+        np.testing.assert_array_equal(landmarks(session, face), before[face])
+    session.undo()
+    assert face_of(session, proposal) == 1, "swapped back, it is what it was"
+
+
+def test_it_is_not_kept_for_a_face_that_is_gone_merged_or_split(waiting, made_truth):
+    session, proposal = waiting
+    for change in (
+        lambda: track_edits.delete_track(session, 1),
+        lambda: track_edits.merge_tracks(session, 0, 1),
+        lambda: track_edits.split_track(session, 1, 30),
+    ):
+        change()
+        with pytest.raises(EditError, match="dropped"):
+            keep(session, proposal)
+        session.undo()
+        assert face_of(session, proposal) == 1
+
+
+def test_frames_that_did_not_change_need_no_look(waiting):
+    session, proposal = waiting
+    track_edits.swap_tracks(session, 0, 1, 40)
+    assert face_of(session, proposal, (0, 39)) == 1
+    with pytest.raises(EditError, match="changed in frame 41 meanwhile"):
+        face_of(session, proposal, (40, N - 1))
+
+
+def test_what_was_predicted_anew_meanwhile_stays(waiting, make_aligner):
+    session, proposal = waiting
+    prealign(session, make_aligner(offset=-9), Settings("made", faces=2, start=25, stop=30))
+    with pytest.raises(EditError, match="changed in frame 26 meanwhile"):
+        keep(session, proposal)
 
 
 def test_a_face_without_landmarks_there_cannot_be_followed(session, make_aligner):

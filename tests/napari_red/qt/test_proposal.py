@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_red.core import track_edits
 from napari_red.core.points import segment_indices
 from trainer.scheme import IBUG68
 
@@ -96,3 +97,41 @@ def test_a_layer_that_was_taken_away_comes_again(qtbot, dock):
     turn(qtbot, dock, 13)
     assert NAME in layers
     assert drawn(dock).any()
+
+
+@pytest.mark.parametrize("change", ["delete", "swap", "split"])
+def test_it_is_dropped_where_its_face_becomes_another_one(
+    qtbot, annotated_dock, make_aligner, change
+):
+    aligner = make_aligner()
+    dock = annotated_dock(aligner, faces=2, frame=5)
+    session, control = dock.workbench.session, dock.retrack_control
+    aligner.offset = 4.0
+    dock.review.forward.click()
+    qtbot.waitUntil(lambda: control.proposal is not None, timeout=60_000)
+    turn(qtbot, dock, 12)
+    assert drawn(dock).any()
+    if change == "delete":
+        track_edits.delete_track(session, 0)
+    elif change == "swap":
+        track_edits.swap_tracks(session, 0, 1, 0)
+    else:
+        track_edits.split_track(session, 0, 10)
+    qtbot.waitUntil(lambda: control.proposal is None)
+    assert not dock.review.choice.isVisible()
+    assert "re-track again" in dock.state.job.message.text()
+    assert not drawn(dock).any()
+
+
+def test_the_face_is_called_by_the_number_it_has_now(qtbot, annotated_dock, make_aligner):
+    aligner = make_aligner()
+    dock = annotated_dock(aligner, faces=2, frame=5)
+    dock.workbench.choose_face(1)
+    aligner.offset = 4.0
+    dock.review.forward.click()
+    qtbot.waitUntil(lambda: dock.retrack_control.proposal is not None, timeout=60_000)
+    assert "Face 2 anew" in dock.review.proposal.text()
+    track_edits.delete_track(dock.workbench.session, 0)
+    qtbot.waitUntil(lambda: "Face 1 anew" in dock.review.proposal.text())
+    dock.review.keep.click()
+    assert "re-track" in dock.workbench.session.project.run_models(1)[2]
