@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -12,7 +13,7 @@ from napari_red.core.cells import Address, prediction_value
 from napari_red.core.chunks import CHUNK, Chunk, chunk_of
 from napari_red.core.history import Step
 from napari_red.core.marks import marked_in_all, marks_to_bytes
-from napari_red.core.records import Prediction
+from napari_red.core.records import Correction, Prediction
 from napari_red.core.session import Session
 from trainer.errors import RedError
 
@@ -75,20 +76,32 @@ def transform(
 def copy_from(session: Session, source: int, frame: int, face: int) -> None:
     """Put a face where it is in another frame, for example the one before.
 
+    What is not visible there isn't here either, and what a person said is not visible here
+    stays so.
+
     Raises
     ------
     EditError
         If that face has no landmarks there.
     """
-    landmarks = session.track(face).merged(source)
-    known = np.isfinite(landmarks).all(axis=1)
-    if not known.any():
+    track = session.track(face)
+    landmarks = track.merged(source)
+    placed = np.isfinite(landmarks).all(axis=1)
+    if not placed.any():
         raise EditError(
             f"frame {source + 1}: face {face + 1} has no landmarks there to copy; choose a "
             "frame that has"
         )
-    placed = {int(i): (float(x), float(y)) for i, (x, y) in enumerate(landmarks) if known[i]}
-    session.move(frame, face, placed, f"copy from frame {source + 1}")
+    nothing = Correction.empty(len(landmarks))
+    there, before = track.correction(source) or nothing, track.correction(frame)
+    here = before or replace(nothing, run=track.run(frame))
+    copied = np.where(placed[:, None], landmarks, here.landmarks)
+    correction = replace(here, landmarks=copied, hidden=here.hidden | there.hidden)
+    if not correction.same_as(before):
+        values: dict[Address, bytes | None] = {
+            ("correction", track.record.id, frame): correction.to_bytes()
+        }
+        session.apply(values, f"copy from frame {source + 1}", (frame, frame))
 
 
 @undisturbed

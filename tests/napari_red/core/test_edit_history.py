@@ -192,9 +192,10 @@ class Edits(RuleBasedStateMachine):
         known = {i: tuple(map(float, xy)) for i, xy in enumerate(points) if np.isfinite(xy).all()}
         if not known:
             return
+        _, hidden_there = self.said_of(track, source)
         edits.copy_from(self.session, source, frame, face)
         placed, hidden = self.said_of(track, frame)
-        self.correct(track, frame, placed | known, hidden - set(known))
+        self.correct(track, frame, placed | known, hidden | hidden_there)
 
     @precondition(lambda self: self.n)
     @rule(face=faces, frame=frames)

@@ -31,6 +31,24 @@ def test_copying_takes_the_landmarks_of_another_frame_and_marks_them_as_placed(s
     np.testing.assert_array_equal(session.view(11).landmarks[0], shape(11))
 
 
+def test_copying_takes_what_is_not_visible_along_and_leaves_what_is_not_here(session):
+    session.hide(10, 0, range(3))
+    session.move(11, 0, {6: (50, 60)})
+    session.hide(11, 0, [4, 5])
+    edits.copy_from(session, 10, 11, 0)
+    view = session.view(11)
+    assert np.flatnonzero(view.hidden[0]).tolist() == [*range(3), 4, 5]
+    np.testing.assert_array_equal(view.landmarks[0], session.view(10).landmarks[0])
+    assert session.undo() == 11
+    assert np.flatnonzero(session.view(11).hidden[0]).tolist() == [4, 5]
+    edits.copy_from(session, 10, 12, 0)
+    edits.copy_from(session, 11, 13, 0)
+    assert np.flatnonzero(session.view(12).hidden[0]).tolist() == list(range(3))
+    steps = session.can_undo()
+    edits.copy_from(session, 11, 13, 0)
+    assert session.can_undo() == steps, "a copy of the same is no edit"
+
+
 def test_copying_from_a_frame_without_the_face_is_refused(session):
     with pytest.raises(EditError, match="frame 501: face 1 has no landmarks there to copy"):
         edits.copy_from(session, 500, 11, 0)
