@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from trainer.errors import RedError
+
+IMPORTED = "imported labels"
+"""What labels that were made elsewhere have in the place of a model's name."""
+
+IMPORTED_FROM = "imported from "
+"""What that began with in older versions; the name of the file or folder followed."""
 
 
 class AnnotationError(RedError):
@@ -224,8 +231,9 @@ def pseudonyms(
     The same salt and the same people give the same pseudonyms; without the salt, nobody
     can tell from the number who is who, nor in which order they were entered. A name of a
     face goes with its identity, other names become "face 1" and so on, and of the path
-    only the file's name stays, because folders are often called after people. A video's
-    own name is kept: rename the video if that tells who is in it.
+    only the file's name stays, because folders are often called after people; so it is with
+    the names of models, of which some are paths too. A video's own name is kept: rename the
+    video if that tells who is in it.
 
     Parameters
     ----------
@@ -250,9 +258,17 @@ def pseudonyms(
     digits = max(2, len(str(len(order))))
     key = {name: f"person_{number:0{digits}d}" for number, name in enumerate(order, 1)}
 
+    models = {model for video in annotations for f in video.faces for model in f.models}
+    called = {model: _impersonal(model, key) for model in models if model is not None}
+
     def anonymous(face: FaceAnnotation) -> FaceAnnotation:
         alias = None if face.identity is None else key[face.identity]
-        return replace(face, name=alias or f"face {face.face + 1}", identity=alias)
+        return replace(
+            face,
+            name=alias or f"face {face.face + 1}",
+            identity=alias,
+            models=tuple(None if model is None else called[model] for model in face.models),
+        )
 
     return tuple(
         replace(
@@ -262,3 +278,13 @@ def pseudonyms(
         )
         for video in annotations
     ), key
+
+
+def _impersonal(model: str, key: Mapping[str, str]) -> str:
+    """What a model is called, without folders and people."""
+    if model.startswith(IMPORTED_FROM):
+        return IMPORTED
+    model = re.split(r"[\\/]", model)[-1]
+    for name, alias in key.items():
+        model = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", alias, model)
+    return model

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_red.core import cells, history, schema
+from napari_red.core.annotation import IMPORTED, IMPORTED_FROM
+from napari_red.core.import_labels import IMPORT
 from napari_red.core.project import Project
 from trainer.errors import RedError
 
@@ -199,10 +201,14 @@ def _forget_names(db: sqlite3.Connection, identity: int, names: set[str]) -> Non
         cleared = [_without_owner(value, identity) for value in values]
         if cleared != values:
             db.execute("UPDATE changes SET before = ?, after = ? WHERE id = ?", (*cleared, change))
+    # Older versions called what was imported by its folder, and that may be the person's.
+    db.execute("UPDATE runs SET model = ? WHERE model GLOB ?", (IMPORTED, f"{IMPORTED_FROM}*"))
+    db.execute("UPDATE steps SET label = ? WHERE label GLOB 'import *'", (IMPORT,))
     either = "|".join(re.escape(name) for name in names)
     word = re.compile(rf"(?<!\w)(?:{either})(?!\w)")
     for table, key, column in (
         ("steps", "id", "label"),
+        ("runs", "id", "model"),
         ("settings", "name", "value"),
         ("models", "id", "details"),
         ("videos", "id", "message"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_red.core import cells
-from napari_red.core.annotation import FaceAnnotation
+from napari_red.core.annotation import IMPORTED, FaceAnnotation
 from napari_red.core.cells import Address
 from napari_red.core.chunks import Chunk, chunk_of
 from napari_red.core.edits import EditError
@@ -18,6 +18,9 @@ from napari_red.core.marks import Marks, marks_to_bytes
 from napari_red.core.prediction_rows import prediction_value
 from napari_red.core.records import Correction, Prediction
 from napari_red.core.session import Session
+
+IMPORT = "import labels"
+"""What the step is called in the history, whatever the folder is."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def import_labels(
                 f"{path}: {face.n_landmarks} landmarks, the faces of {record.name} have "
                 f"{session.n_landmarks}; import them into another project"
             )
-    run = session.start_run(f"imported from {Path(path).name}", "")
+    run = session.start_run(IMPORTED, "")  # not from where: folders are called after people
     session.finish_run(run, "done")
     values: dict[Address, bytes | None] = {}
     names = {one.name: one.id for one in project.identities()}
@@ -72,7 +75,7 @@ def import_labels(
             record.id, number + offset, face.n_landmarks, identity
         )
         values |= _face_values(track_id + offset, face, run, trusted)
-    session.apply(values, f"import {Path(path).name}", (0, session.n_frames - 1))
+    session.apply(values, IMPORT, (0, session.n_frames - 1))
     return ImportSummary(len(faces), sum(len(face.frames) for face in faces))
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from made_annotation import made_face, made_video
 
-from napari_red.core.annotation import AnnotationError, pseudonyms
+from napari_red.core.annotation import IMPORTED, AnnotationError, pseudonyms
 
 
 def test_shapes_that_do_not_fit_are_refused_with_what_is_needed():
@@ -60,6 +60,28 @@ def test_pseudonyms_are_stable_with_one_salt_and_others_with_another():
     for name, video in zip(people, hidden, strict=True):
         assert video.faces[0].identity == video.faces[0].name == key[name]
         assert video.path == Path("x.mp4")
+
+
+def test_pseudonyms_take_folders_and_people_out_of_the_names_of_models():
+    face = made_face(0, [0, 1, 2, 3, 4, 5], "Ada Lovelace")
+    models = (
+        "imported from Ada Lovelace",
+        "/home/ada/mine.safetensors, re-tracked",
+        r"C:\ada\mine.safetensors",
+        "like Ada Lovelace 2",
+        "red-lite",
+        None,
+    )
+    video = replace(made_video(faces=1), faces=(replace(face, models=models),))
+    (hidden,), _ = pseudonyms([video], "secret")
+    assert hidden.faces[0].models == (
+        IMPORTED,
+        "mine.safetensors, re-tracked",
+        "mine.safetensors",
+        "like person_01 2",
+        "red-lite",
+        None,
+    )
 
 
 def test_pseudonyms_take_the_names_of_faces_along():

@@ -5,7 +5,9 @@ import numpy as np
 import pandas
 import pytest
 
+from napari_red.core.annotation import IMPORTED
 from napari_red.core.edits import accept
+from napari_red.core.erase import erase_person
 from napari_red.core.export import ExportChoice, ExportError, export_project, export_session
 from napari_red.core.formats.base import FormatError
 from napari_red.core.gather import annotation_of
@@ -199,3 +201,24 @@ def test_pseudonyms_stand_in_the_table_of_pts_files_too(session, tmp_path):
     assert set(table.identity) == {"person_01", ""}
     assert set(table.name) == {"person_01", "face 2"}
     assert "Ada" not in (folder / "faces.csv").read_text("utf-8")
+
+
+@pytest.mark.parametrize("run", [None, "imported from ada_lovelace"])
+@pytest.mark.parametrize("key", ["csv", "coco", "pts", "cvat", "labelstudio"])
+def test_a_folder_that_is_called_after_the_person_is_not_told(session, tmp_path, key, run):
+    name_identity(session, 0, "Ada Lovelace")
+    folder = tmp_path / "Ada Lovelace"
+    export_session(session, tmp_path / "out").written[0].joinpath("annot").rename(folder)
+    import_labels(session, "pts", folder)
+    if run is not None:  # as versions before wrote it
+        session.move(3, 0, {8: (1.0, 2.0)}, "import ada_lovelace")
+        session.project.database.write(
+            lambda db: db.execute("UPDATE runs SET model = ? WHERE model = ?", (run, IMPORTED))
+        )
+    choice = ExportChoice(key, pseudonyms=True)
+    export_session(session, tmp_path / "anonymous", choice=choice)
+    files = [path for path in (tmp_path / "anonymous").rglob("*") if path.is_file()]
+    assert files
+    assert not [path for path in files if b"lovelace" in path.read_bytes().lower()]
+    erase_person(session.project, "Ada Lovelace")
+    assert b"lovelace" not in session.project.path.read_bytes().lower()
