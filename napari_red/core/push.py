@@ -136,7 +136,7 @@ def push(
                     done += 1
                     on_progress(Progress(done, total, f"{video.name}, frame {one.frame + 1}"))
             except (MovedVideoError, VideoError) as error:
-                summary.notes.append(f"{error} Its frames are left out.")
+                summary.notes.append(f"{error}. Its frames are left out.")
         if not summary.kinds[CORRECTED]:
             raise PushError(" ".join(summary.notes))
     _say_people(project, summary)

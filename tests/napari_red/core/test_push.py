@@ -117,7 +117,7 @@ def test_a_video_in_whose_place_another_lies_is_left_out_and_told(two, tmp_path,
     summary = push(two, tmp_path / "set", parent="red-lite")
     (note,) = summary.notes
     assert "isn't the video any more that was annotated as clip" in note
-    assert note.endswith("Its frames are left out.")
+    assert note.endswith("as a new video. Its frames are left out.")
     found = read_pushed_set(tmp_path / "set")
     assert {f.landmarks()[30][0] for f in found.frames if f.kind == CORRECTED} == {70}
 
