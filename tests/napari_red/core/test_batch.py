@@ -289,3 +289,20 @@ def test_after_a_kill_it_goes_on_where_it_was(full, make_aligner, tmp_path):
         assert states(project) == ["done"] * 3
         assert [len(found(project, video)) for video in project.videos()] == [20, 21, 22]
         assert [call["start"] for call in aligner.calls] == [max(len(kept) - 10, 0), 0]
+
+
+def test_videos_of_one_name_are_told_apart_in_what_is_said(project, folder):
+    shutil.copytree(folder / "Anna", folder / "Cleo")
+    with (folder / "Cleo" / "a.mp4").open("ab") as file:
+        file.write(b"not the same file")
+    add_videos(project, [folder / "Anna" / "a.mp4", folder / "Cleo" / "a.mp4"])
+
+    def act(video, report, stop):
+        if "Cleo" in video.path:
+            raise RedError("no")
+        return ""
+
+    told = []
+    summary = each_video(project, None, act, on_event=told.append)
+    assert summary.failed == [("Cleo/a.mp4", "no")]
+    assert {row.name for row in told} == {"Anna/a.mp4", "Cleo/a.mp4"}
