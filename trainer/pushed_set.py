@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -217,7 +218,7 @@ class PushedSetWriter:
         self.folder = Path(folder)
         self.n_landmarks = n_landmarks
         self._header = {"parent": parent, "replay": replay}
-        self._videos: dict[tuple[str | None, str], dict[str, Any]] = {}
+        self._videos: dict[tuple[str | None, str, Hashable], dict[str, Any]] = {}
         self._folders: set[str] = set()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -245,6 +246,7 @@ class PushedSetWriter:
         landmarks: np.ndarray,
         *,
         kind: str,
+        source: Hashable = None,
         held_out: bool = False,
         visible: np.ndarray | None = None,
         confidence: np.ndarray | None = None,
@@ -254,11 +256,12 @@ class PushedSetWriter:
         Parameters
         ----------
         identity : the person's name; None where nobody named the person
-        video : name of this face's video, another for each face of one video
+        video : name of this face's video; it names a folder
         frame : 0-based number in the video
         image : (H, W, 3) uint8 RGB, the whole frame
         landmarks : (L, 2) xy in the frame's pixels, 0-based, NaN where not labelled
         kind : :data:`CORRECTED`, :data:`ACCEPTED` or :data:`PREDICTED`
+        source : tells this face's video from others of the same name; None where none has it
         held_out : chosen by :func:`trainer.held_out.choose_held_out`, the same in every later push
         visible : (L,) bool, None is all
         confidence : (L,) 0 to 1 of the prediction, None where not known
@@ -278,7 +281,7 @@ class PushedSetWriter:
                 f"{video}, frame {frame}: landmarks have shape {landmarks.shape}, "
                 f"needed is ({self.n_landmarks}, 2)"
             )
-        entry = self._entry(identity, video)
+        entry = self._entry(identity, video, source)
         if any(one["number"] == frame + 1 for one in entry["frames"]):
             raise PushedSetError(f"{video}, frame {frame}: was added before")
         place = self.folder / entry["folder"]
@@ -319,8 +322,8 @@ class PushedSetWriter:
         except OSError as error:
             raise _unwritable(path, error) from error
 
-    def _entry(self, identity: str | None, video: str) -> dict[str, Any]:
-        key = identity, video
+    def _entry(self, identity: str | None, video: str, source: Hashable) -> dict[str, Any]:
+        key = identity, video, source
         if key not in self._videos:
             person = _plain_name(identity if identity is not None else f"unnamed {video}")
             folder = wanted = f"{person}/{_plain_name(video)}"

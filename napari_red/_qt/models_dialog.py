@@ -128,7 +128,7 @@ class ModelsDialog(QDialog):
         comparison = self._make_comparison(self.project)
         job = BackgroundJob(comparison.run, comparison.stop)
         job.progressed.connect(self._on_progress)
-        job.ended.connect(lambda outcome: self._on_compared(job, outcome))
+        job.ended.connect(lambda outcome: self._on_compared(job, outcome, comparison))
         self._job = job
         self._show_running()
         job.start()
@@ -137,14 +137,16 @@ class ModelsDialog(QDialog):
         if self._job is not None:
             self.comparison.setText(f"{progress.message}: {progress.done} of {progress.total} …")
 
-    def _on_compared(self, job: BackgroundJob, outcome: object) -> None:
+    def _on_compared(
+        self, job: BackgroundJob, outcome: object, comparison: ModelComparison
+    ) -> None:
         if job is not self._job:
             return
         self._job = None
         self._show_running()
         match outcome:
             case Done(rows):
-                self._show_compared(rows)
+                self._show_compared(rows, comparison.notes)
             case Cancelled():
                 self.comparison.setText("Stopped.")
             case Failed() as failed:
@@ -163,7 +165,7 @@ class ModelsDialog(QDialog):
             self.comparison.setText("looking for the frames set aside …")
             self.comparison.show()
 
-    def _show_compared(self, rows: list[ComparedModel]) -> None:
+    def _show_compared(self, rows: list[ComparedModel], notes: Sequence[str]) -> None:
         headings, texts = cells(rows)
         self.compared.setColumnCount(len(headings))
         self.compared.setHorizontalHeaderLabels(headings)
@@ -172,7 +174,7 @@ class ModelsDialog(QDialog):
             for place, text in enumerate(row_of_texts):
                 self.compared.setItem(number, place, QTableWidgetItem(text))
         self.compared.show()
-        self.comparison.setText(words(rows))
+        self.comparison.setText(words(rows, notes))
 
     def _put(self, number: int, texts: tuple[str, ...], is_used: bool) -> None:
         for place, text in enumerate(texts):

@@ -19,6 +19,7 @@ from napari_red.core.batch import VideoState
 from napari_red.core.prealign import Settings
 from napari_red.core.project import SUFFIX, Project
 from napari_red.core.video_list import VideoStanding, standings
+from napari_red.core.video_names import told_apart
 from trainer.data.video import VIDEO_SUFFIXES
 from trainer.errors import RedError
 
@@ -124,10 +125,11 @@ class VideosControl(QObject):
     def _show(self) -> None:
         work = self.work
         here = None if work.session is None else work.session.video_id
+        names = told_apart([one.video for one in self.standings])
         rows = [
             VideoRow(
                 ("record", one.video.id),
-                one.video.name,
+                names[one.video.id],
                 _tip(one),
                 *self.states.get(one.video.id, (one.video.state, one.video.message)),
                 self.parts.get(one.video.id),

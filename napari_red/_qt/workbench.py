@@ -21,6 +21,7 @@ from napari_red._qt.video_layer import VideoLayer
 from napari_red._qt.view import LandmarkView
 from napari_red.core.aligner_process import AlignerProcess
 from napari_red.core.feature_store import FeatureStore
+from napari_red.core.find_videos import contents_of
 from napari_red.core.model_store import file_for
 from napari_red.core.project import Project
 from napari_red.core.records import TrackRecord, VideoRecord
@@ -215,7 +216,8 @@ class Workbench(QObject):
             show_error(str(error))
             return
         for layer in self.videos:
-            if Path(layer.data.video.path).absolute() == Path(record.path):
+            path = Path(layer.data.video.path).absolute()
+            if path == Path(record.path) and contents_of(path) == record.fingerprint:
                 self.open(layer)
                 then()
                 return

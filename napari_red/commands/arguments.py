@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from napari_red.core.project import Project, ProjectError
+from napari_red.core.video_names import video_meant
 
 ProjectArgument = Annotated[Path, typer.Argument(help="A project file, NAME.red.")]
 OnlyOption = Annotated[
-    list[str] | None, typer.Option(help="Name of a video; several times for several.")
+    list[str] | None, typer.Option(help="Name or path of a video; several times for several.")
 ]
 
 
@@ -29,19 +30,14 @@ def existing(project: Path) -> Path:
     return project
 
 
-def video_ids(project: Project, names: Sequence[str] | None) -> list[int] | None:
-    """Numbers of the videos of these names; None, which means all, where there are none.
+def video_ids(project: Project, said: Sequence[str] | None) -> list[int] | None:
+    """Numbers of the videos of these names or paths; None, which means all, where there are none.
 
     Raises
     ------
     ProjectError
-        If a video isn't in the project.
+        If a video isn't in the project, or several are called so.
     """
-    if not names:
+    if not said:
         return None
-    known = {video.name: video.id for video in project.videos()}
-    if missing := [name for name in names if name not in known]:
-        raise ProjectError(
-            f"{project.path}: has no video called {', '.join(missing)}; it has {', '.join(known)}"
-        )
-    return [known[name] for name in names]
+    return [video_meant(project, one).id for one in said]

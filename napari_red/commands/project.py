@@ -21,6 +21,7 @@ from napari_red.core.models import check_model
 from napari_red.core.prealign import Settings
 from napari_red.core.project import SUFFIX, Project, ProjectError
 from napari_red.core.project_info import ProjectInfo, look_at
+from napari_red.core.video_names import told_apart
 from trainer.align_command import stoppable
 from trainer.console import DeviceOption, told
 
@@ -175,11 +176,12 @@ def _say_info(found: ProjectInfo) -> None:
         "video", "frames", "state", "faces", "people", "corrected", "accepted", "left", "",
         show_edge=False,
     )  # fmt: skip
+    names = told_apart([video.record for video in found.videos])
     for video in found.videos:
         record = video.record
         counts = (video.corrected, video.accepted, video.left)
         table.add_row(
-            escape(record.name),
+            escape(names[record.id]),
             str(len(record.wanted_frames)),
             record.state,
             str(video.faces),

@@ -150,7 +150,7 @@ def _compare(comparison: ModelComparison) -> None:
     for row in texts:
         table.add_row(*row)
     console.print(table)
-    console.print(words(rows), highlight=False, markup=False)
+    console.print(words(rows, comparison.notes), highlight=False, markup=False)
 
 
 def _table(project: Project) -> Table:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from napari_red.core import cells, video_rows
 from napari_red.core.cells import Address
+from napari_red.core.find_videos import contents_of
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
 from napari_red.core.project import Project
 from napari_red.core.records import VideoRecord
@@ -61,7 +62,7 @@ def add_videos(
     -------
     What became of each. One that can't be used doesn't stop the others. A video that is in
     the project already, wherever its copy lies, isn't added again; where the file it knew is
-    gone, this is where it is now.
+    gone or is another video now, this is where it is.
 
     Raises
     ------
@@ -114,8 +115,8 @@ def _add(project: Project, path: Path, start: int) -> tuple[VideoRecord, bool]:
     fingerprint = video_fingerprint(path)
     for record in project.videos():
         if record.fingerprint == fingerprint:
-            if not Path(record.path).exists():
-                place = path.absolute()
+            place = path.absolute()
+            if place != Path(record.path) and contents_of(Path(record.path)) != fingerprint:
                 relative = video_rows.relative_to_project(place, project.path)
                 project.set_video(record.id, path=str(place), relative=relative)
             return project.video(record.id), False

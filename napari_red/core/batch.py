@@ -19,6 +19,7 @@ from napari_red.core.prealign import Settings, prealign
 from napari_red.core.project import Project
 from napari_red.core.records import VideoRecord
 from napari_red.core.session import Session
+from napari_red.core.video_names import told_apart
 from trainer.data.video import open_video
 
 
@@ -206,6 +207,7 @@ def each_video(
     """
     rows = {} if rows is None else rows
     chosen = _chosen(project, video_ids)
+    names = told_apart(project.videos())
     summary = BatchSummary()
     weights = {video.id: max(len(video.wanted_frames), 1) for video in chosen}
     total, passed = sum(weights.values()), 0
@@ -215,9 +217,9 @@ def each_video(
         on_event(row)
 
     for video in chosen:
-        tell(VideoState(video.id, video.name, "waiting", 0, weights[video.id]))
+        tell(VideoState(video.id, names[video.id], "waiting", 0, weights[video.id]))
     for video in chosen:
-        row = VideoState(video.id, video.name, "running", 0, weights[video.id])
+        row = VideoState(video.id, names[video.id], "running", 0, weights[video.id])
         if should_stop():
             raise StopWork
         tell(row)
@@ -237,7 +239,7 @@ def each_video(
             message = str(error) or type(error).__name__
             if keep_state:
                 project.set_video(video.id, state="failed", message=message)
-            summary.failed.append((video.name, message))
+            summary.failed.append((row.name, message))
             tell(replace(row, state="failed", message=message))
         else:
             summary.done.append(video.id)
@@ -245,7 +247,7 @@ def each_video(
             last = rows[video.id]
             tell(replace(last, state="done", done=last.total, message=message))
         passed += weights[video.id]
-        on_progress(Progress(passed, total, video.name))
+        on_progress(Progress(passed, total, row.name))
     return summary
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from napari_red.core.project import Project
 from napari_red.core.records import VideoRecord
 from napari_red.core.track_data import TrackData
+from napari_red.core.video_names import told_apart
 from trainer.errors import RedError
 from trainer.scheme import scheme_for
 
@@ -123,10 +124,11 @@ def compare(a: Project, b: Project) -> Comparison:
             f"{a.path} and {b.path}: no video is in both; compare projects in which two people "
             "labelled the same files"
         )
+    names_a, names_b = told_apart([*in_a.values()]), told_apart([*in_b.values()])
     videos, pairs = [], []
     for fingerprint in common:
         video, found = _compare_video(a, in_a[fingerprint], b, in_b[fingerprint])
-        videos.append(video)
+        videos.append(replace(video, name=names_a[in_a[fingerprint].id]))
         pairs.append(found)
     sizes = {found.distance.shape[1] for found in pairs if found.distance.size}
     if len(sizes) > 1:
@@ -139,8 +141,8 @@ def compare(a: Project, b: Project) -> Comparison:
     groups = scheme_for(n_landmarks).groups if n_landmarks else {}
     return Comparison(
         tuple(videos),
-        tuple(video.name for key, video in in_b.items() if key not in in_a),
-        tuple(video.name for key, video in in_a.items() if key not in in_b),
+        tuple(names_b[video.id] for key, video in in_b.items() if key not in in_a),
+        tuple(names_a[video.id] for key, video in in_a.items() if key not in in_b),
         _agreement("all", joined),
         tuple(_agreement(name, joined, list(these)) for name, these in groups.items()),
         tuple(_agreement(f"landmark {i + 1}", joined, [i]) for i in range(n_landmarks)),

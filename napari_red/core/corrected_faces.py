@@ -97,7 +97,7 @@ class KnownAnswers:
             try:
                 answers = self._video(session, project, video_id, [one for _, one in here])
             except (MovedVideoError, VideoError) as error:
-                self._note(f"{error} What was corrected there isn't used.")
+                self._note(f"{error}. What was corrected there isn't used.")
                 continue
             for (track, (_, points, known)), answer in zip(here, answers, strict=True):
                 told.append(np.where(known[:, None], points, np.nan))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from napari_red.core.annotation import VideoAnnotation, pseudonyms
-from napari_red.core.formats.base import Options
+from napari_red.core.formats.base import Options, distinct_names
 from napari_red.core.formats.registry import format_called
 from napari_red.core.gather import annotation_of
 from napari_red.core.jobs import ProgressCallback, ShouldStop
+from napari_red.core.locate import locate
 from napari_red.core.project import Project
+from napari_red.core.records import VideoRecord
 from napari_red.core.session import Session
 from napari_red.core.settings_table import secret
 from trainer.data.video import Video, open_video
@@ -76,6 +78,9 @@ def export_project(
 ) -> ExportSummary:
     """Export the videos of a project.
 
+    Videos of one name get a number behind it by their place in the project, so that each is
+    called the same in every export.
+
     Parameters
     ----------
     out_dir : the folder, made if missing
@@ -88,25 +93,35 @@ def export_project(
         If there is nothing to export.
     FormatError
         If the folder can't be written, or holds annotation of other origin.
+    MovedVideoError, VideoError
+        If pictures are wanted of a video that isn't found or can't be read.
     StopWork
         When ``should_stop`` answers True.
     """
     choice = choice or ExportChoice()
-    chosen = [v for v in project.videos() if video_ids is None or v.id in set(video_ids)]
+    videos = project.videos()
+    names = distinct_names([video.name for video in videos])
+    chosen = {
+        name: video
+        for name, video in zip(names, videos, strict=True)
+        if video_ids is None or video.id in set(video_ids)
+    }
     if not chosen:
         raise ExportError(f"{project.path}: no video in it; add and pre-annotate one first")
-    annotations: Sequence[VideoAnnotation] = [annotation_of(project, video) for video in chosen]
+    annotations: Sequence[VideoAnnotation] = [
+        replace(annotation_of(project, video), name=name) for name, video in chosen.items()
+    ]
     if not any(video.faces for video in annotations):
-        names = ", ".join(video.name for video in annotations)
-        raise ExportError(f"{names}: no landmarks yet; pre-annotate it first")
+        raise ExportError(f"{', '.join(chosen)}: no landmarks yet; pre-annotate it first")
     if choice.pseudonyms:
         annotations, _ = pseudonyms(annotations, secret(project))
-    with _Pictures({v.name: Path(r.path) for v, r in zip(annotations, chosen, strict=True)}) as p:
-        options = Options(choice.only_accepted, choice.n_points, p if choice.pictures else None)
+    with _Pictures(project, chosen) as pictures:
+        frame_image = pictures if choice.pictures else None
+        options = Options(choice.only_accepted, choice.n_points, frame_image)
         written = format_called(choice.format).write(
             annotations, out_dir, options, on_progress, should_stop
         )
-    wanted = [video.wanted_frames for video in chosen]
+    wanted = [video.wanted_frames for video in chosen.values()]
     return _summary(Path(out_dir), written, annotations, wanted, choice)
 
 
@@ -149,16 +164,22 @@ def _summary(
 
 
 class _Pictures:
-    """The pictures of videos that are exported, one open at a time."""
+    """The pictures of videos that are exported, one open at a time.
 
-    def __init__(self, paths: dict[str, Path]) -> None:
-        self._paths = paths
+    Parameters
+    ----------
+    project : its videos are looked for where they may have been moved to
+    videos : by the name that each is exported under
+    """
+
+    def __init__(self, project: Project, videos: dict[str, VideoRecord]) -> None:
+        self._project, self._videos = project, videos
         self._open: tuple[str, Video] | None = None
 
     def __call__(self, video: VideoAnnotation, frame: int) -> np.ndarray:
         if self._open is None or self._open[0] != video.name:
             self._close()
-            self._open = (video.name, open_video(self._paths[video.name]))
+            self._open = (video.name, open_video(locate(self._project, self._videos[video.name])))
         return self._open[1].frame(frame)
 
     def _close(self) -> None:

@@ -50,7 +50,7 @@ def find_video(project: Project, video: VideoRecord, most_files: int = MOST_FILE
     """
     changed = ""
     for place in likely_places(project, video):
-        found = _fingerprint(place)
+        found = contents_of(place)
         if found == video.fingerprint:
             return _at(project, video, place, changed)
         if found is not None and not changed:
@@ -61,7 +61,7 @@ def find_video(project: Project, video: VideoRecord, most_files: int = MOST_FILE
     for number, place in enumerate(_same_size(project.path.absolute().parent, video, most_files)):
         if number == MOST_COMPARED:
             break
-        if _fingerprint(place) == video.fingerprint:
+        if contents_of(place) == video.fingerprint:
             return _at(project, video, place, changed)
     return Found(None, changed=changed)
 
@@ -122,8 +122,8 @@ def _bytes(files: list[Path]) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def _fingerprint(place: Path) -> str | None:
-    """None where nothing is that could be a video."""
+def contents_of(place: Path) -> str | None:
+    """The fingerprint of a file or folder; None where nothing is that could be a video."""
     try:
         return video_fingerprint(place) if place.exists() else None
     except (OSError, RedError):

@@ -8,17 +8,22 @@ import numpy as np
 
 from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
 from napari_red.core.chunks import CHUNK, chunk_of
+from napari_red.core.find_videos import find_video
 from napari_red.core.marks import Marks
 from napari_red.core.project import Project
 from napari_red.core.records import TrackRecord, VideoRecord
 
 
 def annotation_of(project: Project, video: VideoRecord) -> VideoAnnotation:
-    """All faces of a video, corrections before predictions."""
+    """All faces of a video, corrections before predictions.
+
+    The path is where the video was last seen, or where it lies now if it was moved with the
+    project; None where another video lies there.
+    """
     models = project.run_models(video.id)
     faces = tuple(_face(project, track, models) for track in project.tracks(video.id))
     return VideoAnnotation(
-        path=Path(video.path),
+        path=_path(project, video),
         name=video.name,
         n_frames=video.n_frames,
         height=video.height,
@@ -28,6 +33,13 @@ def annotation_of(project: Project, video: VideoRecord) -> VideoAnnotation:
         stems=video.annotation_stems() if video.frame_names else None,
         faces=faces,
     )
+
+
+def _path(project: Project, video: VideoRecord) -> Path | None:
+    found = find_video(project, video, most_files=0)
+    if found.path is None and not found.changed:
+        return Path(video.path)
+    return found.path
 
 
 def _face(project: Project, track: TrackRecord, models: dict[int, str]) -> FaceAnnotation:

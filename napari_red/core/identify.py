@@ -17,6 +17,7 @@ from napari_red.core.locate import locate
 from napari_red.core.project import Project
 from napari_red.core.records import TrackRecord
 from napari_red.core.track_data import TrackData
+from napari_red.core.video_names import told_apart
 from trainer.data.video import Video, open_video
 from trainer.errors import RedError
 from trainer.who import SURE, SURE_CLASS, Looks, likeness
@@ -103,7 +104,7 @@ class Identifier:
                 best = likeness(mine, theirs), track
         if best is None or best[0] < SURE or best[1].identity is None:
             return None
-        video = self.project.video(best[1].video_id).name
+        video = told_apart(self.project.videos())[best[1].video_id]
         return Suggestion(best[1].identity.name, best[0], f"looks like in {video}")
 
     def forget(self, track_id: int) -> None:

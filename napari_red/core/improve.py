@@ -41,12 +41,14 @@ class Improvement:
     message : why, with the numbers before and after
     version : the new model, which is used from now on; None where the old one stays
     report : the trainer's
+    notes : what was left out of the pushed set, and why
     """
 
     accepted: bool
     message: str
     version: ModelVersion | None
     report: dict[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,7 @@ class Improver:
             "kinds": dict(summary.kinds),
             "held_out": summary.held_out,
             "people": summary.people,
+            "notes": summary.notes,
         }
         (self.folder / _PLAN).write_text(json.dumps(plan), encoding="utf-8")
         return summary
@@ -200,7 +203,8 @@ class Improver:
             use(self.project, version)
         (self.folder / _PLAN).unlink()
         shutil.rmtree(out, ignore_errors=True)
-        return Improvement(bool(done["accepted"]), str(done["message"]), version, report)
+        notes = tuple(plan.get("notes", ()))  # rounds begun by earlier versions have none
+        return Improvement(bool(done["accepted"]), str(done["message"]), version, report, notes)
 
     def stop_early(self) -> None:
         """Keep the best so far; it goes through the gate."""

@@ -15,6 +15,7 @@ import numpy as np
 from napari_red.core import cells
 from napari_red.core.project import Project
 from napari_red.core.records import Correction
+from napari_red.core.video_names import told_apart
 from napari_red.core.video_rows import relative_to_project
 from trainer.errors import RedError
 
@@ -84,8 +85,10 @@ def _wanted(projects: Sequence[Project], merged: Merged) -> list[list[int]]:
     """The videos to take from each project."""
     owners: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
     for number, project in enumerate(projects):
-        for video in project.videos():
-            owners[video.fingerprint].append((number, video.id, video.name))
+        videos = project.videos()
+        names = told_apart(videos)
+        for video in videos:
+            owners[video.fingerprint].append((number, video.id, names[video.id]))
     wanted: list[list[int]] = [[] for _ in projects]
     for same in owners.values():
         worked = [one for one in same if person_said(projects[one[0]], one[1])]

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,11 +57,16 @@ class ModelComparison:
     ----------
     project : its frames set aside are pushed into a folder that is gone afterwards
     device : auto, cpu, cuda or mps
+
+    Attributes
+    ----------
+    notes : what :meth:`run` left out, and why
     """
 
     def __init__(self, project: Project, device: str = "auto") -> None:
         self.project = project
         self.device = device
+        self.notes: list[str] = []
         self._process: subprocess.Popen[str] | None = None
         self._stopped = False
 
@@ -85,7 +91,7 @@ class ModelComparison:
             models.append((version.name, str(model_store.model_file(self.project, version))))
         with tempfile.TemporaryDirectory(prefix="napari-red-") as folder:
             pushed = Path(folder) / "set"
-            push(
+            summary = push(
                 self.project,
                 pushed,
                 parent=DEFAULT_MODEL,
@@ -94,6 +100,7 @@ class ModelComparison:
                 on_progress=on_progress,
                 should_stop=should_stop,
             )
+            self.notes = summary.notes
             on_progress(Progress(0, len(models), "measuring"))
             return self._measure(self.command(pushed, models), on_progress)
 
@@ -168,15 +175,17 @@ def cells(rows: list[ComparedModel]) -> tuple[list[str], list[list[str]]]:
     return ["Model", "All", "To move", *groups, *people], texts
 
 
-def words(rows: list[ComparedModel]) -> str:
-    """What the table's numbers are, and which model is missing in it and why."""
+def words(rows: list[ComparedModel], notes: Sequence[str] = ()) -> str:
+    """What the table's numbers are, which model is missing in it and why, and the notes of
+    what was left out."""
     faces = next((row.faces for row in rows if not row.trouble), 0)
     on = f"the {faces} face{'s' * (faces != 1)} set aside"
     said = (
         f"Errors on {on}, in per cent of the distance of the outer eye corners; "
         '"to move" are the landmarks of a face more than 5 % off.'
     )
-    return " ".join([said, *(f"{row.model}: {row.trouble}." for row in rows if row.trouble)])
+    missing = (f"{row.model}: {row.trouble}." for row in rows if row.trouble)
+    return " ".join([said, *missing, *notes])
 
 
 def _parsed(line: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_red.core.chunks import chunk_of
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
+from napari_red.core.locate import MovedVideoError, locate
 from napari_red.core.project import Project
 from napari_red.core.records import VideoRecord
 from napari_red.core.track_data import TrackData
@@ -77,7 +78,9 @@ def push(
 ) -> PushSummary:
     """Push what was corrected and accepted in a project, with the frames round it.
 
-    Which corrected frames are held out is chosen here, once, and kept in the project.
+    A video is looked for where it may have been moved to; one that isn't found, or in whose
+    place another lies, is left out, and the summary says so. Which corrected frames are held
+    out is chosen here, once, and kept in the project.
 
     Parameters
     ----------
@@ -89,7 +92,7 @@ def push(
     Raises
     ------
     PushError
-        If nothing was corrected, or no video of what was can be opened.
+        If nothing was corrected, or no video of what was is found and can be opened.
     PushedSetError
         If the folder can't be written.
     StopWork
@@ -125,15 +128,15 @@ def push(
     with PushedSetWriter(folder, n_landmarks, parent=parent) as writer:
         for video in videos:
             try:
-                for one, image in _pictures(video, wanted[video.id]):
+                for one, image in _pictures(project, video, wanted[video.id]):
                     if should_stop():
                         raise StopWork
                     _add(writer, video, one, image, several=len(tracks[video.id]) > 1)
                     _count(summary, one)
                     done += 1
                     on_progress(Progress(done, total, f"{video.name}, frame {one.frame + 1}"))
-            except VideoError as error:
-                summary.notes.append(f"{error} Its frames are left out.")
+            except (MovedVideoError, VideoError) as error:
+                summary.notes.append(f"{error}. Its frames are left out.")
         if not summary.kinds[CORRECTED]:
             raise PushError(" ".join(summary.notes))
     _say_people(project, summary)
@@ -189,8 +192,10 @@ def _wanted(
             yield _Wanted(frame, track, kind, kind == CORRECTED and frame in kept)
 
 
-def _pictures(video: VideoRecord, wanted: list[_Wanted]) -> Iterator[tuple[_Wanted, np.ndarray]]:
-    with open_video(video.path) as opened:
+def _pictures(
+    project: Project, video: VideoRecord, wanted: list[_Wanted]
+) -> Iterator[tuple[_Wanted, np.ndarray]]:
+    with open_video(locate(project, video)) as opened:
         image, shown = None, -1
         for one in sorted(wanted, key=lambda one: one.frame):
             if one.frame != shown:
@@ -213,6 +218,7 @@ def _add(
         image,
         one.track.merged(one.frame),
         kind=one.kind,
+        source=record.id,
         held_out=one.held_out,
         visible=None if correction is None else ~correction.hidden,
         confidence=None if chunk is None or one.kind != PREDICTED else chunk.confidence[index],

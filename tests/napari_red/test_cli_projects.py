@@ -161,3 +161,47 @@ def test_doctor_can_be_quick():
     said = call("doctor", "--quick")
     assert "Codecs" in said
     assert "Self-test" not in said
+
+
+@pytest.fixture
+def same_names(tmp_path, make_video):
+    """A project with a/clip.mp4 of 12 frames and b/clip.mp4 of 13."""
+    for place, n_frames in (("a", 12), ("b", 13)):
+        (tmp_path / place).mkdir()
+        make_video(tmp_path / place / "clip.mp4", n_frames)
+    path = tmp_path / "p.red"
+    call("new", path, tmp_path / "a", tmp_path / "b")
+    return path
+
+
+def test_a_name_that_two_videos_have_is_not_taken_for_one_of_them(same_names, aligners):
+    said = call("annotate", same_names, "--only", "clip", code=2)
+    assert "has several videos called clip" in said
+    assert "say which one by its path: a/clip.mp4, b/clip.mp4" in said
+    assert not aligners
+    missing = call("annotate", same_names, "--only", "c", code=2)
+    assert "has no video called c; it has a/clip.mp4, b/clip.mp4" in missing
+
+
+def test_a_video_is_said_by_its_path(same_names, aligners, tmp_path, monkeypatch):
+    assert "a/clip.mp4: 12 frames" in call("annotate", same_names, "--only", "a/clip.mp4")
+    monkeypatch.chdir(tmp_path / "b")
+    assert "b/clip.mp4: 13 frames" in call("annotate", same_names, "--only", "./clip.mp4")
+    monkeypatch.chdir("/")
+    out = ("--out", tmp_path / "out")
+    for place, faces in (("a", 12), ("b", 13)):
+        path = tmp_path / place / "clip.mp4"
+        assert f"{faces} faces" in call("export", same_names, *out, "--only", path)
+    assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {
+        "clip", "clip_2",
+    }  # fmt: skip
+    said = call("info", same_names)
+    assert " a/clip.mp4 " in said
+    assert " b/clip.mp4 " in said
+
+
+def test_pictures_of_two_videos_of_one_name_are_exported(same_names, aligners, tmp_path):
+    call("annotate", same_names)
+    out = tmp_path / "out"
+    call("export", same_names, "--out", out, "--format", "dlib", "--pictures")
+    assert [len(list((out / name).glob("*.png"))) for name in ("clip", "clip_2")] == [12, 13]

@@ -165,7 +165,7 @@ class ImprovePanel(QWidget):
             words = f"The old model stays: {improvement.message.removeprefix('kept the old one: ')}"
         else:
             words = f"{improvement.version.name} is used from now on: {improvement.message}"
-        self.result.setText(" ".join([f"{words}.", *self._skipped]))
+        self.result.setText(" ".join([f"{words}.", *self._skipped, *improvement.notes]))
 
     def _on_failed(self, message: str) -> None:
         self.result.setText(message)

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QLabel, QListWidget, QListWidgetItem, QSizePolicy, QW
 
 from napari_red._qt.parts import SmallList, button, column, note, row
 from napari_red.core.review import ToReview
+from napari_red.core.video_names import told_apart
 
 
 class ReviewPanel(QWidget):
@@ -73,16 +74,16 @@ class ReviewPanel(QWidget):
     def show_queue(self, queue: list[ToReview], current: int | None) -> None:
         """List the proposals, the first one first."""
         self.list.clear()
-        several = len({one.video.id for one in queue}) > 1
+        names = told_apart([*{one.video.id: one.video for one in queue}.values()])
         faces = any(one.face for one in queue)
         for one in queue:
-            parts = [one.video.name] if several else []
+            parts = [names[one.video.id]] if len(names) > 1 else []
             parts.append(f"frame {one.frame + 1}")
             if faces:
                 parts.append(f"face {one.face + 1}")
             item = QListWidgetItem(f"{' · '.join(parts)}: {one.words}")
             item.setData(Qt.ItemDataRole.UserRole, one)
-            item.setToolTip(f"{one.video.name}, frame {one.frame + 1}: {one.words}")
+            item.setToolTip(f"{names[one.video.id]}, frame {one.frame + 1}: {one.words}")
             self.list.addItem(item)
         self.mark(current)
         self.next.setEnabled(bool(queue))

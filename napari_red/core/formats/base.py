@@ -168,7 +168,8 @@ def prepare(
     if not annotations:
         raise FormatError("no video to export; open or pre-annotate one first")
     prepared = []
-    for video, name in zip(annotations, _distinct(annotations), strict=True):
+    called = distinct_names([video.name for video in annotations])
+    for video, name in zip(annotations, called, strict=True):
         faces = []
         for face in video.faces:
             keep = np.asarray(face.labelled.any(axis=1))
@@ -298,13 +299,14 @@ def _ours(folder: Path) -> list[str]:
         return []
 
 
-def _distinct(annotations: Sequence[VideoAnnotation]) -> list[str]:
+def distinct_names(names: Sequence[str]) -> list[str]:
+    """Names with a number behind those that are the same, as names of files, as one before."""
     taken: set[str] = set()
-    names = []
-    for video in annotations:
-        name, number = video.name, 2
+    found = []
+    for wanted in names:
+        name, number = wanted, 2
         while file_name(name).lower() in taken:
-            name, number = f"{video.name}_{number}", number + 1
+            name, number = f"{wanted}_{number}", number + 1
         taken.add(file_name(name).lower())
-        names.append(name)
-    return names
+        found.append(name)
+    return found

@@ -158,6 +158,24 @@ def test_a_selection_can_be_aligned_and_what_is_done_is_left_alone(full, make_al
     assert states(full) == ["done", "new", "done"]
 
 
+def test_a_copy_of_a_video_that_was_replaced_is_where_it_is_from_now_on(
+    tmp_path, make_video, make_aligner
+):
+    inside, away = tmp_path / "inside", tmp_path / "away"
+    for place in (inside, away):
+        place.mkdir()
+    path = make_video(inside / "talk.mp4")
+    shutil.copy(path, away / "copy.mp4")
+    with Project(inside / "p.red") as project:
+        add_videos(project, [path])
+        add_videos(project, [away / "copy.mp4"])
+        assert project.videos()[0].path == str(path), "it is there, too"
+        make_video(path, n_frames=30)
+        (known,) = add_videos(project, [away / "copy.mp4"]).known
+        assert known[1].path == str(away / "copy.mp4")
+        assert not Batch(project, lambda *_: make_aligner(), Settings("made")).run().failed
+
+
 def test_again_aligns_anew_what_no_person_has_settled(full, make_aligner, made_truth):
     Batch(full, lambda *_: make_aligner(offset=5), Settings("made")).run()
     video = full.videos()[0]
@@ -289,3 +307,20 @@ def test_after_a_kill_it_goes_on_where_it_was(full, make_aligner, tmp_path):
         assert states(project) == ["done"] * 3
         assert [len(found(project, video)) for video in project.videos()] == [20, 21, 22]
         assert [call["start"] for call in aligner.calls] == [max(len(kept) - 10, 0), 0]
+
+
+def test_videos_of_one_name_are_told_apart_in_what_is_said(project, folder):
+    shutil.copytree(folder / "Anna", folder / "Cleo")
+    with (folder / "Cleo" / "a.mp4").open("ab") as file:
+        file.write(b"not the same file")
+    add_videos(project, [folder / "Anna" / "a.mp4", folder / "Cleo" / "a.mp4"])
+
+    def act(video, report, stop):
+        if "Cleo" in video.path:
+            raise RedError("no")
+        return ""
+
+    told = []
+    summary = each_video(project, None, act, on_event=told.append)
+    assert summary.failed == [("Cleo/a.mp4", "no")]
+    assert {row.name for row in told} == {"Anna/a.mp4", "Cleo/a.mp4"}

@@ -111,3 +111,15 @@ def test_videos_are_the_same_by_their_contents_and_others_are_named(tmp_path):
         pytest.raises(CompareError, match="no video is in both"),
     ):
         compare(a.project, b.project)
+
+
+def test_videos_of_one_name_are_told_apart(two):
+    one, other = two
+    for session in two:
+        session.project.set_video(session.video_id, name="clip")
+    place = one.project.path.parent / "elsewhere" / "clip.mp4"
+    one.project.add_video(place, "else", n_frames=3, height=10, width=10, fps=25.0)
+    found = compare(one.project, other.project)
+    assert found.missing_b == ("clip.mp4",)
+    (video,) = found.videos
+    assert video.name == "v.mp4"

@@ -1,10 +1,12 @@
 import os
 
+import av
 import imageio.v3 as iio
 import numpy as np
 import pandas
 import pytest
 
+from napari_red.core.add_videos import add_videos
 from napari_red.core.annotation import IMPORTED
 from napari_red.core.edits import accept
 from napari_red.core.erase import erase_person
@@ -13,7 +15,9 @@ from napari_red.core.formats.base import FormatError
 from napari_red.core.gather import annotation_of
 from napari_red.core.import_labels import import_labels
 from napari_red.core.jobs import StopWork
+from napari_red.core.locate import MovedVideoError
 from napari_red.core.prealign import Settings, prealign
+from napari_red.core.project import Project
 from napari_red.core.session import Session
 from napari_red.core.track_edits import name_identity
 from trainer.data.pts import read_pts, write_pts
@@ -222,3 +226,84 @@ def test_a_folder_that_is_called_after_the_person_is_not_told(session, tmp_path,
     assert not [path for path in files if b"lovelace" in path.read_bytes().lower()]
     erase_person(session.project, "Ada Lovelace")
     assert b"lovelace" not in session.project.path.read_bytes().lower()
+
+
+@pytest.fixture
+def two(tmp_path, make_video, make_aligner):
+    """A project with a/clip.mp4 and b/clip.mp4 of 24 and 20 frames; faces of b lie lower."""
+    folder = tmp_path / "home"
+    for place, n_frames in (("a", 24), ("b", 20)):
+        (folder / place).mkdir(parents=True)
+        make_video(folder / place / "clip.mp4", n_frames)
+    with Project(folder / "p.red") as project:
+        for offset, record in zip((0, 8), add_videos(project, [folder]).new, strict=True):
+            with open_video(record.path) as video, Session(video, project=project) as session:
+                prealign(session, make_aligner(offset=offset), Settings("made"))
+        yield project
+
+
+def shows(picture, video, frame=0):
+    with open_video(video) as opened:
+        return np.array_equal(iio.imread(picture), opened.frame(frame))
+
+
+def brightened(path):
+    """Another video in its place: of the same name and size, with other pictures."""
+    pictures = [np.full((120, 160, 3), 90 + frame, np.uint8) for frame in range(24)]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+
+
+PICTURES = ExportChoice("dlib", pictures=True)
+
+
+def test_each_of_two_videos_of_one_name_gets_its_own_pictures(two, tmp_path):
+    summary = export_project(two, tmp_path / "out", choice=PICTURES)
+    assert [path.name for path in summary.written] == ["clip.xml", "clip_2.xml"]
+    for name, place in (("clip", "a"), ("clip_2", "b")):
+        video = two.path.parent / place / "clip.mp4"
+        assert shows(tmp_path / "out" / name / "000011.png", video, 10)
+    assert not (tmp_path / "out" / "clip_2" / "000021.png").exists()
+
+
+def test_two_videos_of_one_name_exported_one_after_the_other_are_both_there(two, tmp_path):
+    for video in two.videos():
+        export_project(two, tmp_path / "out", video_ids=[video.id])
+    first, second = (
+        read_pts(tmp_path / "out" / name / "annot" / "000001.pts") for name in ("clip", "clip_2")
+    )
+    np.testing.assert_allclose(second - first, 8, atol=1e-3)
+
+
+def test_pictures_of_a_video_that_was_replaced_are_refused(two, tmp_path):
+    brightened(two.path.parent / "a" / "clip.mp4")
+    with pytest.raises(MovedVideoError, match="isn't the video any more"):
+        export_project(two, tmp_path / "out", choice=PICTURES)
+    assert not list((tmp_path / "out").rglob("*.png"))
+    assert not (tmp_path / "out" / "clip.xml").exists()
+    assert export_project(two, tmp_path / "labels").faces == 44
+
+
+def test_pictures_come_from_where_the_project_and_its_videos_were_moved_to(two, tmp_path):
+    two.close()
+    two.path.parent.rename(tmp_path / "away")
+    two.path.parent.mkdir()
+    (two.path.parent / "a").mkdir()
+    brightened(two.path.parent / "a" / "clip.mp4")
+    with Project(tmp_path / "away" / "p.red", "read") as moved:
+        export_project(moved, tmp_path / "out", choice=PICTURES)
+    assert shows(tmp_path / "out" / "clip" / "000001.png", tmp_path / "away" / "a" / "clip.mp4")
+
+
+def test_a_file_refers_to_a_video_where_it_is_now_and_to_no_other(two, tmp_path):
+    first, second = two.videos()
+    two.close()
+    brightened(two.path.parent / "b" / "clip.mp4")
+    two.path.parent.rename(tmp_path / "away")
+    with Project(tmp_path / "away" / "p.red", "read") as moved:
+        assert annotation_of(moved, first).path == tmp_path / "away" / "a" / "clip.mp4"
+        assert annotation_of(moved, second).path is None

@@ -101,3 +101,12 @@ def test_frames_are_spread_over_the_track(project):
     assert len(frames) == FRAMES
     assert frames == sorted(frames)
     assert frames[-1] - frames[0] >= 10
+
+
+def test_a_video_whose_name_another_has_is_told_by_its_path(project, tmp_path):
+    for record in project.videos():
+        project.set_video(record.id, name="clip")
+    new = project.tracks(project.videos()[2].id)[0].id
+    assert Path(project.videos()[2].path).stem == "new"
+    found = Identifier(project, Eyes(CODES)).suggest(new)
+    assert found.words == "looks like in anna.mp4"

@@ -10,6 +10,7 @@ from napari_red.core.improve import Improver, trained_frames
 from napari_red.core.jobs import StopWork
 from napari_red.core.prealign import Settings, prealign
 from napari_red.core.session import Session
+from napari_red.core.track_edits import add_track
 from trainer.checkpoint import save_tensors
 from trainer.data.video import open_video
 
@@ -137,3 +138,16 @@ def test_the_plan_names_the_model_it_starts_from(make_improver, tmp_path):
     improver.push()
     plan = json.loads((tmp_path / "training" / "plan.json").read_text())
     assert (plan["base"], plan["base_name"]) == ("red-lite", "red-lite")
+
+
+def test_what_was_left_out_is_told_with_the_result(make_improver, session, tmp_path, make_video):
+    other = make_video(tmp_path / "other.mp4", n_frames=30)
+    project, _ = session.opened()
+    with open_video(other) as video, Session(video, project=project) as second:
+        add_track(second)
+        second.move(5, 0, {i: (50 + i, 60) for i in range(68)})
+    other.unlink()
+    improver = make_improver("better")
+    improver.push()
+    (note,) = improver.train().notes
+    assert "other.mp4: the video isn't there any more" in note

@@ -17,6 +17,7 @@ from napari_red.core.models import shipped_models
 from napari_red.core.prealign import Settings, prealign
 from napari_red.core.push import PushError
 from napari_red.core.session import Session
+from napari_red.core.track_edits import add_track
 from trainer.checkpoint import save_tensors
 from trainer.data.video import open_video
 
@@ -81,6 +82,18 @@ def test_too_few_corrections_are_told(session):
     session.move(5, 0, {30: (50, 60)})
     with pytest.raises(PushError, match="correct at least 5 frames"):
         Scripted(session.opened()[0]).run()
+
+
+def test_a_video_that_is_gone_is_told(comparison, tmp_path, make_video):
+    other = make_video(tmp_path / "other.mp4", n_frames=30)
+    with open_video(other) as video, Session(video, project=comparison.project) as second:
+        add_track(second)
+        for frame in (2, 12, 22, 24, 27):
+            second.move(frame, 0, {i: (50 + i, 60) for i in range(68)})
+    other.unlink()
+    comparison.script = say({"event": "done", "models": [ROW]})
+    said = words(comparison.run(), comparison.notes)
+    assert "other.mp4: the video isn't there any more" in said
 
 
 def test_an_error_of_the_trainer_and_a_crash_are_told(comparison):

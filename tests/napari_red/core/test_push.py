@@ -3,8 +3,10 @@ import json
 import numpy as np
 import pytest
 
+from napari_red.core.add_videos import add_videos
 from napari_red.core.edits import accept
 from napari_red.core.prealign import Settings, prealign
+from napari_red.core.project import Project
 from napari_red.core.push import PushError, push
 from napari_red.core.session import Session
 from napari_red.core.track_edits import name_identity
@@ -91,3 +93,63 @@ def test_a_set_is_json_that_can_be_looked_at(session, tmp_path):
     pushed(session, tmp_path / "set")
     header = json.loads((tmp_path / "set" / "set.json").read_text())
     assert header["parent"] == "red-lite"
+
+
+@pytest.fixture
+def two(tmp_path, make_video, make_aligner):
+    """A project with a/clip.mp4 and b/clip.mp4, in each five frames corrected."""
+    folder = tmp_path / "home"
+    for place, n_frames in (("a", 40), ("b", 36)):
+        (folder / place).mkdir(parents=True)
+        make_video(folder / place / "clip.mp4", n_frames)
+    with Project(folder / "p.red") as project:
+        added = add_videos(project, [folder])
+        for record, x in zip(added.new, (50, 70), strict=True):
+            with open_video(record.path) as video, Session(video, project=project) as session:
+                prealign(session, make_aligner(), Settings("made"))
+                for frame in range(0, 30, 6):
+                    session.move(frame, 0, {30: (x, 60)})
+        yield project
+
+
+def test_a_video_in_whose_place_another_lies_is_left_out_and_told(two, tmp_path, make_video):
+    make_video(two.path.parent / "a" / "clip.mp4", n_frames=41)
+    summary = push(two, tmp_path / "set", parent="red-lite")
+    (note,) = summary.notes
+    assert "isn't the video any more that was annotated as clip" in note
+    assert note.endswith("as a new video. Its frames are left out.")
+    found = read_pushed_set(tmp_path / "set")
+    assert {f.landmarks()[30][0] for f in found.frames if f.kind == CORRECTED} == {70}
+
+
+def test_nothing_is_pushed_where_every_video_is_another_now(two, tmp_path, make_video):
+    for place in ("a", "b"):
+        make_video(two.path.parent / place / "clip.mp4", n_frames=41)
+    with pytest.raises(PushError, match="isn't the video any more"):
+        push(two, tmp_path / "set", parent="red-lite")
+    assert not (tmp_path / "set" / "set.json").exists()
+
+
+def test_videos_that_were_moved_with_their_project_are_pushed(two, tmp_path):
+    two.close()
+    two.path.parent.rename(tmp_path / "away")
+    with Project(tmp_path / "away" / "p.red") as moved:
+        summary = push(moved, tmp_path / "set", parent="red-lite")
+    assert not summary.notes
+    assert summary.kinds[CORRECTED] == 10
+
+
+def test_videos_of_one_name_stay_two(two, tmp_path):
+    push(two, tmp_path / "set", parent="red-lite")
+    found = read_pushed_set(tmp_path / "set")
+    assert {f.video for f in found.frames} == {"unnamed clip/clip", "unnamed clip/clip~2"}
+    of = {f.landmarks()[30][0]: f.video for f in found.frames if f.kind == CORRECTED}
+    assert len(set(of.values())) == 2
+    for frame in found.frames:
+        place = "a" if frame.video == of[50] else "b"
+        with open_video(two.path.parent / place / "clip.mp4") as video:
+            expected = video.frame(frame.number).astype(int)
+        assert np.abs(frame.read_image().astype(int) - expected).mean() < 2
+    for value, video in of.items():
+        corrected = [f for f in found.frames if f.video == video and f.kind == CORRECTED]
+        assert {f.landmarks()[30][0] for f in corrected} == {value}

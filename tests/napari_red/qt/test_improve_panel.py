@@ -118,6 +118,17 @@ def test_a_model_that_is_not_better_is_told_with_both_numbers(round_, qtbot):
     assert panel.start.isEnabled()
 
 
+def test_a_video_that_was_left_out_is_told_with_the_result(round_, qtbot):
+    improver, panel = round_
+    improver.result = Improvement(
+        True, "5.0 % before, 4.1 % after", None, {}, ("a.mp4: is gone. Its frames are left out.",)
+    )
+    panel.start.click()
+    panel.stop.click()
+    qtbot.waitUntil(lambda: "4.1 % after" in panel.result.text())
+    assert panel.result.text().endswith("a.mp4: is gone. Its frames are left out.")
+
+
 def test_cancelling_says_that_all_is_as_it_was(round_, qtbot):
     improver, panel = round_
     panel.start.click()

@@ -71,6 +71,20 @@ def test_names_that_no_folder_can_have_are_kept(tmp_path):
     assert all((tmp_path / "set") in f.image.resolve().parents for f in found.frames)
 
 
+def test_two_videos_of_one_name_and_person_have_folders_of_their_own(tmp_path):
+    with PushedSetWriter(tmp_path / "set", 7) as writer:
+        for source, number in ((1, 0), (2, 0), (1, 1), (2, 1)):
+            points = landmarks_at(10 * source + number)
+            picture_of = picture(10 * source + number)
+            writer.add_frame("Ada", "a", number, picture_of, points, kind=CORRECTED, source=source)
+    found = read_pushed_set(tmp_path / "set")
+    assert [(f.video, f.number) for f in found.frames] == [
+        ("Ada/a", 0), ("Ada/a", 1), ("Ada/a~2", 0), ("Ada/a~2", 1),
+    ]  # fmt: skip
+    for frame, number in zip(found.frames, (10, 11, 20, 21), strict=True):
+        np.testing.assert_allclose(frame.landmarks(), landmarks_at(number), atol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
