@@ -27,6 +27,7 @@ def annotation_of(project: Project, video: VideoRecord) -> VideoAnnotation:
         times=project.times(video.id),
         stems=video.annotation_stems() if video.frame_names else None,
         faces=faces,
+        picture_names=video.frame_names,
     )
 
 

@@ -27,7 +27,7 @@ import numpy as np
 from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
 from napari_red.core.formats.base import FormatError, Options, Steps, new_file
 from napari_red.core.formats.names import edges, landmark_names, landmark_order
-from napari_red.core.formats.pictures import Pictures, frame_of_picture, frames_by_name
+from napari_red.core.formats.pictures import FramesByPicture, Pictures
 from napari_red.core.formats.reading import FoundFaces, the_video, unreadable
 
 Record = dict[str, Any]
@@ -235,19 +235,23 @@ def _frames(path: Path, data: Record, video: VideoAnnotation) -> dict[Any, int]:
         if data["videos"][0].get("name") and len(names) > 1:
             names = [entry["name"] for entry in data["videos"]]
         wanted = data["videos"][the_video(path, names, video)]["id"]
-    stems = frames_by_name(video)
-    frames = {}
-    for image in _images(data, wanted):
-        frame = image.get("frame_id")
-        if frame is None:
-            frame = frame_of_picture(image["file_name"], stems)
-        if frame is None:
+    by_picture = FramesByPicture(path, video)
+    return {image["id"]: _frame(path, image, by_picture, video) for image in _images(data, wanted)}
+
+
+def _frame(path: Path, image: Record, by_picture: FramesByPicture, video: VideoAnnotation) -> int:
+    told, name = image.get("frame_id"), image.get("file_name")
+    if told is None:
+        return by_picture.frame(image["file_name"], f"image {name!r}")
+    if name is not None and video.picture_names is not None:
+        frame = by_picture.named(name, f"image {name!r}")
+        if frame is not None and frame != int(told):
             raise FormatError(
-                f"{path}, image {image['file_name']!r}: its name has no frame number; call "
-                "pictures by the number of their frame"
+                f"{path}, image {name!r}: is frame {told} (from 0) by its frame_id, and the "
+                f"picture of that name is frame {frame} of {video.name}; check that it belongs to "
+                "this folder, or take frame_id out of the file"
             )
-        frames[image["id"]] = int(frame)
-    return frames
+    return int(told)
 
 
 def _images(data: Record, video_id: Any) -> Iterator[Record]:

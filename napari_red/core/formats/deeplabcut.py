@@ -33,7 +33,7 @@ from napari_red.core.formats.base import (
 )
 from napari_red.core.formats.names import individuals, landmark_names, landmark_order
 from napari_red.core.formats.pandas_h5 import Frame, read_frame
-from napari_red.core.formats.pictures import Pictures, frame_of_picture, frames_by_name
+from napari_red.core.formats.pictures import FramesByPicture, Pictures
 from napari_red.core.formats.reading import FoundFaces, the_video, unreadable
 
 SCORER = "napari-red"
@@ -47,16 +47,16 @@ def write_labels(
 ) -> list[Path]:
     """Write ``OUT/labeled-data/NAME/CollectedData_napari-red`` as .csv and .h5.
 
-    Pictures are called ``img0012.png`` with the frame's number, and written if wanted.
+    The pictures of a folder keep their names; those of a video file are called
+    ``img0012.png`` with the frame's number. They are written if wanted.
     """
     written = []
     for video in filter(_has_faces, annotations):
         name = file_name(video.name)
         folder = out / "labeled-data" / name
         frames = [frame for frame, _ in video.by_frame()]
-        digits = max(4, len(str(video.n_frames - 1)))
-        files = [f"img{frame:0{digits}d}.png" for frame in frames]
         pictures = Pictures(video, out, options)
+        files = [_picture(video, pictures, frame) for frame in frames]
         for frame, file in zip(frames, files, strict=True):
             steps.step(video.name)
             pictures.write(frame, folder / file)
@@ -112,6 +112,13 @@ def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
                 corrected=None if likelihood is None else np.zeros(len(columns), dtype=bool),
             )
     return found.faces()
+
+
+def _picture(video: VideoAnnotation, pictures: Pictures, frame: int) -> str:
+    if video.picture_names is not None:
+        return pictures.file(frame)
+    digits = max(4, len(str(video.n_frames - 1)))
+    return f"img{frame:0{digits}d}.png"
 
 
 def _has_faces(video: VideoAnnotation) -> bool:
@@ -212,25 +219,20 @@ def _read_csv(path: Path) -> Frame:
 
 def _frames(path: Path, table: Frame, video: VideoAnnotation) -> list[int | None]:
     """The frame of each row; None for rows of other videos."""
-    stems = frames_by_name(video)
-    folders: list[str] = []
-    frames: list[int | None] = []
-    for row, entry in enumerate(table.index):
-        parts = re.split(r"[/\\]", "/".join(str(part) for part in entry))
-        number = re.fullmatch(r"(\d+)(?:\.0)?", parts[-1])
-        frame = int(number[1]) if number else frame_of_picture(parts[-1], stems)
-        if frame is None:
-            raise FormatError(
-                f"{path}, row {row + 1}: {parts[-1]!r} has no frame number; call pictures by the "
-                "number of their frame, as in img0012.png"
-            )
-        frames.append(frame)
-        folders.append(parts[-2] if len(parts) > 1 else "")
+    entries = [re.split(r"[/\\]", "/".join(str(part) for part in entry)) for entry in table.index]
+    folders = [parts[-2] if len(parts) > 1 else "" for parts in entries]
     names = list(dict.fromkeys(folders))
-    if len(names) > 1:
-        wanted = names[the_video(path, names, video)]
-        pairs = zip(frames, folders, strict=True)
-        return [frame if folder == wanted else None for frame, folder in pairs]
+    wanted = names[the_video(path, names, video)] if len(names) > 1 else None
+    by_picture = FramesByPicture(path, video)
+    frames: list[int | None] = []
+    for row, (parts, folder) in enumerate(zip(entries, folders, strict=True), 1):
+        number = re.fullmatch(r"(\d+)(?:\.0)?", parts[-1])
+        if wanted is not None and folder != wanted:
+            frames.append(None)
+        elif number:
+            frames.append(int(number[1]))
+        else:
+            frames.append(by_picture.frame(parts[-1], f"row {row}"))
     return frames
 
 

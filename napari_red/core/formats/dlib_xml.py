@@ -22,7 +22,7 @@ import numpy as np
 from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
 from napari_red.core.formats.base import FormatError, Options, Steps, file_name, new_file
 from napari_red.core.formats.names import individuals, landmark_order
-from napari_red.core.formats.pictures import Pictures, frame_of_picture, frames_by_name
+from napari_red.core.formats.pictures import FramesByPicture, Pictures
 from napari_red.core.formats.reading import FoundFaces, unreadable
 
 _HEAD = """<?xml version='1.0' encoding='UTF-8'?>
@@ -65,15 +65,10 @@ def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
     Boxes without a label, or with one that is twice in a picture, are told apart by their
     order in the picture.
     """
-    stems = frames_by_name(video)
+    frames = FramesByPicture(path, video)
     found = FoundFaces(path, video)
     for file, boxes in _images(path):
-        frame = frame_of_picture(file, stems)
-        if frame is None:
-            raise FormatError(
-                f"{path}, image {file!r}: its name has no frame number; call pictures by the "
-                "number of their frame"
-            )
+        frame = frames.frame(file, f"image {file!r}")
         labels = [label for label, _ in boxes]
         for number, (label, parts) in enumerate(boxes):
             if not parts:

@@ -19,6 +19,7 @@ import numpy as np
 from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
 from napari_red.core.formats.base import Options, Steps, needs, new_file
 from napari_red.core.formats.names import edges, individuals, landmark_names, landmark_order
+from napari_red.core.formats.pictures import FramesByPicture
 from napari_red.core.formats.reading import FoundFaces, the_video, unreadable
 from trainer.data.frame_folder import pictures_in
 
@@ -79,10 +80,12 @@ def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
     for track in labels.tracks:
         found.face(id(track), track.name)
     orders: dict[int, list[int]] = {}
+    by_picture = FramesByPicture(path, video)
     for labelled in labels:
         if labelled.video is not wanted:
             continue
         where = f"frame {labelled.frame_idx}"
+        frame = _frame(labelled, by_picture, video, where)
         for nth, instance in enumerate(_instances(sio, labelled)):
             skeleton = instance.skeleton
             if id(skeleton) not in orders:
@@ -93,7 +96,7 @@ def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
             known = np.isfinite(points["xy"]).all(axis=1)
             found.add(
                 f"face {nth + 1}" if instance.track is None else id(instance.track),
-                int(labelled.frame_idx),
+                frame,
                 points["xy"],
                 where=where,
                 visible=points["visible"] & known,
@@ -126,6 +129,15 @@ def _file_of(video: Any) -> str:
     if isinstance(video.filename, list):
         return str(Path(video.filename[0]).parent) if video.filename else ""
     return str(video.filename)
+
+
+def _frame(labelled: Any, by_picture: FramesByPicture, video: VideoAnnotation, where: str) -> int:
+    """The frame, from 0: that of the picture of this name, where both are pictures."""
+    told, pictures = int(labelled.frame_idx), labelled.video.filename
+    if video.picture_names is None or not isinstance(pictures, list) or told >= len(pictures):
+        return told
+    named = by_picture.named(str(pictures[told]), where)
+    return told if named is None else named
 
 
 def _skeleton(sio: Any, n_landmarks: int) -> Any:
