@@ -156,6 +156,8 @@ class VideoAnnotation:
     stems : T file stems, or None
         What a frame's annotation file is called; None: counted from 1 with six digits,
         as in 300-VW.
+    id : str
+        The same for the same video wherever it is, "" where unknown; tells nothing of it.
     picture_names : T file stems, or None
         What the pictures of a folder of frames are called; None: it isn't one.
     faces : tuple of FaceAnnotation
@@ -177,6 +179,7 @@ class VideoAnnotation:
     stems: Sequence[str] | None = None
     faces: tuple[FaceAnnotation, ...] = ()
     picture_names: Sequence[str] | None = None
+    id: str = ""
 
     def __post_init__(self) -> None:
         if self.times is not None:

@@ -12,7 +12,7 @@ import numpy as np
 from napari_red.core.annotation import VideoAnnotation, pseudonyms
 from napari_red.core.formats.base import Options
 from napari_red.core.formats.registry import format_called
-from napari_red.core.gather import annotation_of
+from napari_red.core.gather import annotation_of, project_id
 from napari_red.core.jobs import ProgressCallback, ShouldStop
 from napari_red.core.project import Project
 from napari_red.core.session import Session
@@ -102,7 +102,12 @@ def export_project(
     if choice.pseudonyms:
         annotations, _ = pseudonyms(annotations, secret(project))
     with _Pictures({v.name: Path(r.path) for v, r in zip(annotations, chosen, strict=True)}) as p:
-        options = Options(choice.only_accepted, choice.n_points, p if choice.pictures else None)
+        options = Options(
+            choice.only_accepted,
+            choice.n_points,
+            p if choice.pictures else None,
+            project_id(project),
+        )
         written = format_called(choice.format).write(
             annotations, out_dir, options, on_progress, should_stop
         )

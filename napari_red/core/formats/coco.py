@@ -40,7 +40,7 @@ def write(
     path = out / "coco.json"
     sizes = sorted({face.n_landmarks for video in annotations for face in video.faces})
     images: list[Record] = []
-    with new_file(path) as partial, partial.open("w", encoding="utf-8") as file:
+    with new_file(path, options.origin()) as partial, partial.open("w", encoding="utf-8") as file:
         file.write('{"info": ' + _json({"description": "face landmarks", "version": "1.0"}))
         file.write(
             ', "licenses": [], "categories": '
@@ -161,6 +161,7 @@ def _videos(annotations: Sequence[VideoAnnotation]) -> list[Record]:
             "height": video.height,
             "length": video.n_frames,
         }
+        | ({"fingerprint": video.id} if video.id else {})
         for number, video in enumerate(annotations, 1)
     ]
 
@@ -234,7 +235,8 @@ def _frames(path: Path, data: Record, video: VideoAnnotation) -> dict[Any, int]:
         names = [entry.get("file_name") or entry["name"] for entry in data["videos"]]
         if data["videos"][0].get("name") and len(names) > 1:
             names = [entry["name"] for entry in data["videos"]]
-        wanted = data["videos"][the_video(path, names, video)]["id"]
+        ids = [str(entry.get("fingerprint", "")) for entry in data["videos"]]
+        wanted = data["videos"][the_video(path, names, video, ids)]["id"]
     by_picture = FramesByPicture(path, video)
     return {image["id"]: _frame(path, image, by_picture, video) for image in _images(data, wanted)}
 

@@ -27,14 +27,16 @@ from napari_red.core.formats.base import (
     FormatError,
     Options,
     Steps,
+    claim_folder,
     file_name,
     needs,
     new_file,
 )
+from napari_red.core.formats.marker import Origin
 from napari_red.core.formats.names import individuals, landmark_names, landmark_order
 from napari_red.core.formats.pandas_h5 import Frame, read_frame
 from napari_red.core.formats.pictures import FramesByPicture, Pictures
-from napari_red.core.formats.reading import FoundFaces, the_video, unreadable
+from napari_red.core.formats.reading import FoundFaces, folder_of_video, the_video, unreadable
 
 SCORER = "napari-red"
 
@@ -54,6 +56,7 @@ def write_labels(
     for video in filter(_has_faces, annotations):
         name = file_name(video.name)
         folder = out / "labeled-data" / name
+        claim_folder(folder, f"CollectedData_{SCORER}.*", "tables", options.origin(video))
         frames = [frame for frame, _ in video.by_frame()]
         pictures = Pictures(video, out, options)
         files = [_picture(video, pictures, frame) for frame in frames]
@@ -64,7 +67,7 @@ def write_labels(
             import pandas as pd
         index = pd.MultiIndex.from_tuples([("labeled-data", name, file) for file in files])
         table = _table(video, frames, index, likelihood=False)
-        written += _save(table, folder / f"CollectedData_{SCORER}")
+        written += _save(table, folder / f"CollectedData_{SCORER}", options.origin(video))
     return written
 
 
@@ -78,7 +81,7 @@ def write_tracks(
             steps.step(video.name)
         frames = list(range(video.n_frames))
         table = _table(video, frames, frames, likelihood=True)
-        written += _save(table, out / f"{file_name(video.name)}DLC_{SCORER}")
+        written += _save(table, out / f"{file_name(video.name)}DLC_{SCORER}", options.origin(video))
     return written
 
 
@@ -157,13 +160,13 @@ def _table(video: VideoAnnotation, frames: list[int], index: Any, *, likelihood:
     )
 
 
-def _save(table: Any, path: Path) -> list[Path]:
+def _save(table: Any, path: Path, origin: Origin) -> list[Path]:
     with needs("DeepLabCut's H5 files"):
         import tables  # noqa: F401 (pandas asks for it; said here, so that the error is ours)
     as_csv, as_h5 = path.with_name(path.name + ".csv"), path.with_name(path.name + ".h5")
-    with new_file(as_csv) as partial:
+    with new_file(as_csv, origin) as partial:
         table.to_csv(partial, encoding="utf-8", lineterminator="\n")
-    with new_file(as_h5) as partial:
+    with new_file(as_h5, origin) as partial:
         table.to_hdf(partial, key=_KEY, mode="w")
     return [as_csv, as_h5]
 
@@ -171,8 +174,9 @@ def _save(table: Any, path: Path) -> list[Path]:
 def _file(path: Path, video: VideoAnnotation) -> Path:
     if not path.is_dir():
         return path
-    for folder in (path, path / "labeled-data" / file_name(video.name)):
-        files = sorted(folder.glob("CollectedData_*.csv"))
+    below = folder_of_video(path / "labeled-data", video, lambda folder: bool(_tables_in(folder)))
+    for folder in (path, below):
+        files = [] if folder is None else _tables_in(folder)
         if len(files) == 1:
             return files[0]
         if files:
@@ -182,6 +186,10 @@ def _file(path: Path, video: VideoAnnotation) -> Path:
         f"{path}: no CollectedData_*.csv in it or in labeled-data/{file_name(video.name)}; choose "
         "the .csv or .h5 file"
     )
+
+
+def _tables_in(folder: Path) -> list[Path]:
+    return sorted(folder.glob("CollectedData_*.csv"))
 
 
 def _read_csv(path: Path) -> Frame:

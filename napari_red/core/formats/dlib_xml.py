@@ -42,7 +42,10 @@ def write(
         pictures = Pictures(video, out, options)
         names = individuals(video.faces)
         path = out / f"{file_name(video.name)}.xml"
-        with new_file(path) as partial, partial.open("w", encoding="utf-8") as file:
+        with (
+            new_file(path, options.origin(video)) as partial,
+            partial.open("w", encoding="utf-8") as file,
+        ):
             file.write(_HEAD.format(name=escape(video.name)))
             for frame, faces in video.by_frame():
                 pictures.write(frame)

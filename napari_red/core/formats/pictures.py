@@ -39,6 +39,7 @@ class Pictures:
     def __init__(self, video: VideoAnnotation, out: Path, options: Options) -> None:
         self._video, self._out, self._make = video, out, options.frame_image
         self._folder = file_name(video.name)
+        self._origin = options.origin(video)
         self._claimed: set[Path] = set()
         self._there: list[Path] = []
         self._called = video.picture if _distinct(video.picture_names) else video.stem
@@ -63,7 +64,7 @@ class Pictures:
             return
         path = path or self._out / self.name(frame)
         if path.parent not in self._claimed:
-            claim_folder(path.parent, "*.png", "pictures")
+            claim_folder(path.parent, "*.png", "pictures", self._origin)
             self._claimed.add(path.parent)
         partial = path.with_name(f".partial.{path.name}")
         try:

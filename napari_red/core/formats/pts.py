@@ -27,7 +27,7 @@ from napari_red.core.formats.base import (
     make_folder,
     new_file,
 )
-from napari_red.core.formats.reading import FoundFaces
+from napari_red.core.formats.reading import FoundFaces, folder_of_video
 from trainer.data.pts import read_pts, write_pts
 from trainer.scheme import SUBSET_7
 
@@ -42,18 +42,17 @@ def write(
 
     Files of an earlier export that are no longer true are removed.
     """
-    folders = []
-    for video in annotations:
-        folder = out / file_name(video.name)
-        claim_folder(folder, "**/annot/*.pts", "annotation files")
-        with new_file(folder / faces_table.NAME) as table:
+    folders = [out / file_name(video.name) for video in annotations]
+    for video, folder in zip(annotations, folders, strict=True):
+        claim_folder(folder, "**/annot/*.pts", "annotation files", options.origin(video))
+    for video, folder in zip(annotations, folders, strict=True):
+        with new_file(folder / faces_table.NAME, options.origin(video)) as table:
             files = [
                 _write_face(video, face, folder, face_folder(folder, face.face), steps)
                 for face in video.faces
             ]
             faces_table.write(table, video, files)
         _remove_faces(folder, {face.face for face in video.faces})
-        folders.append(folder)
     return folders
 
 
@@ -145,20 +144,26 @@ def _face_folders(path: Path, video: VideoAnnotation) -> dict[int, Path]:
         raise FormatError(
             f"{path}: isn't a folder; choose the folder that holds the .pts files, or annot/"
         )
-    for folder in (path, path / file_name(video.name)):
-        if any(folder.glob("*.pts")):
-            return {0: folder}
-        faces = {0: folder / "annot"}
-        for below in folder.glob("face_*"):
-            if match := _FACE_FOLDER.match(below.name):
-                faces[int(match[1]) - 1] = below / "annot"
-        faces = {face: annot for face, annot in faces.items() if any(annot.glob("*.pts"))}
-        if faces:
-            return faces
+    if faces := _faces_in(path):
+        return faces
+    below = folder_of_video(path, video, lambda folder: bool(_faces_in(folder)))
+    if below is not None:
+        return _faces_in(below)
     raise FormatError(
         f"{path}: no .pts file in it, in annot/ or in {file_name(video.name)}/annot; choose the "
         "folder that holds them"
     )
+
+
+def _faces_in(folder: Path) -> dict[int, Path]:
+    """Face number to the folder of its files, for a video's folder or that of one face."""
+    if any(folder.glob("*.pts")):
+        return {0: folder}
+    faces = {0: folder / "annot"}
+    for below in folder.glob("face_*"):
+        if match := _FACE_FOLDER.match(below.name):
+            faces[int(match[1]) - 1] = below / "annot"
+    return {face: annot for face, annot in faces.items() if any(annot.glob("*.pts"))}
 
 
 def _n_landmarks(folders: dict[int, Path]) -> int:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import glob
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
-from napari_red.core.formats.base import FormatError
+from napari_red.core.formats.base import FormatError, file_name, origin_of
 
 
 @dataclass
@@ -142,14 +143,25 @@ class FoundFaces:
         return found
 
 
-def the_video(source: Path, names: Sequence[str], video: VideoAnnotation) -> int:
-    """Which of the videos in a file is meant: the one of the same name, or the only one.
+def the_video(
+    source: Path, names: Sequence[str], video: VideoAnnotation, ids: Sequence[str] = ()
+) -> int:
+    """Which of the videos in a file is meant: the same one, that of its name, or the only one.
+
+    Parameters
+    ----------
+    names : file names or paths of the videos in it
+    ids : ids of the videos, where the file says them
 
     Raises
     ------
     FormatError
         If there are several and none, or more than one, is called so.
     """
+    if video.id and video.id in ids:
+        return list(ids).index(video.id)
+    if video.path is not None and list(names).count(str(video.path)) == 1:
+        return list(names).index(str(video.path))
     wanted = {video.name.lower()}
     if video.path is not None:
         wanted |= {video.path.name.lower(), video.path.stem.lower()}
@@ -165,6 +177,39 @@ def the_video(source: Path, names: Sequence[str], video: VideoAnnotation) -> int
         f"{source}: {what} called {video.name} in it (there are: {listed}); rename the video or "
         "choose another file"
     )
+
+
+def folder_of_video(
+    above: Path, video: VideoAnnotation, holds: Callable[[Path], bool]
+) -> Path | None:
+    """Which of the folders in ``above`` is a video's; None where none is.
+
+    That is the one that this program wrote of the same video, else that of the same name.
+
+    Parameters
+    ----------
+    holds : whether a folder has annotation in it
+
+    Raises
+    ------
+    FormatError
+        If several videos of that name were exported, none of them this one.
+    """
+    name = file_name(video.name)
+    numbered = [path for path in sorted(above.glob(f"{glob.escape(name)}_*")) if path.is_dir()]
+    folders = [path for path in (above / name, *numbered) if holds(path)]
+    ids = [origin_of(path).video for path in folders]
+    if video.id and video.id in ids:
+        return folders[ids.index(video.id)]
+    others = [path.name for path, other in zip(folders, ids, strict=True) if other]
+    if above / name not in folders:
+        return None
+    if name in others and len(others) > 1:
+        raise FormatError(
+            f"{above}: several videos are called {video.name} in it ({', '.join(others)}), and "
+            "none was made from this one; choose the folder of one of them"
+        )
+    return above / name
 
 
 def unreadable(path: Path, what: str, error: Exception) -> FormatError:

@@ -50,7 +50,7 @@ def write(
             frames.append(sio.LabeledFrame(video=there, frame_idx=frame, instances=instances))
     labels = sio.Labels(frames, videos=videos, skeletons=list(skeletons.values()), tracks=tracks)
     path = out / "labels.slp"
-    with new_file(path) as partial:
+    with new_file(path, options.origin()) as partial:
         # sleap-io goes by the suffix.
         with_suffix = partial.with_name(partial.name + ".slp")
         try:
