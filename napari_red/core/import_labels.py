@@ -22,10 +22,11 @@ from napari_red.core.session import Session
 
 @dataclass(frozen=True)
 class ImportSummary:
-    """What came in: new faces, and frames of them."""
+    """What came in: new faces, frames of them, and what of it should be looked at."""
 
     faces: int
     frames: int
+    notes: tuple[str, ...] = ()
 
 
 def import_labels(
@@ -49,7 +50,8 @@ def import_labels(
         If they have another number of landmarks than the faces that are there.
     """
     project, record = session.opened()
-    faces = format_called(key).read(path, annotation_of(project, record))
+    notes: list[str] = []
+    faces = format_called(key).read(path, annotation_of(project, record), notes.append)
     for face in faces:
         if session.n_faces and face.n_landmarks != session.n_landmarks:
             raise EditError(
@@ -73,7 +75,7 @@ def import_labels(
         )
         values |= _face_values(track_id + offset, face, run, trusted)
     session.apply(values, f"import {Path(path).name}", (0, session.n_frames - 1))
-    return ImportSummary(len(faces), sum(len(face.frames) for face in faces))
+    return ImportSummary(len(faces), sum(len(face.frames) for face in faces), tuple(notes))
 
 
 def _face_values(

@@ -59,7 +59,10 @@ class Options:
 
 
 Writer = Callable[[Sequence[VideoAnnotation], Path, Options, "Steps"], list[Path]]
-Reader = Callable[[Path, VideoAnnotation], list[FaceAnnotation]]
+Say = Callable[[str], None]
+"""Takes a sentence that the person should read."""
+
+Reader = Callable[[Path, VideoAnnotation, Say], list[FaceAnnotation]]
 
 
 @dataclass(frozen=True)
@@ -127,13 +130,16 @@ class Format:
         on_progress(Progress(total, total, str(out)))
         return written
 
-    def read(self, path: str | Path, video: VideoAnnotation) -> list[FaceAnnotation]:
+    def read(
+        self, path: str | Path, video: VideoAnnotation, say: Say = lambda _: None
+    ) -> list[FaceAnnotation]:
         """Read the faces of one video.
 
         Parameters
         ----------
         path : a file or a folder
         video : what is known of the video (its faces are ignored)
+        say : gets what should be looked at, as that landmarks were scaled
 
         Raises
         ------
@@ -142,7 +148,7 @@ class Format:
         """
         if self.reader is None:
             raise FormatError(f"{self.title}: can only be written; choose another format")
-        return self.reader(Path(path), video)
+        return self.reader(Path(path), video, say)
 
 
 class Steps:

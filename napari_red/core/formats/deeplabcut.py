@@ -26,11 +26,13 @@ from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
 from napari_red.core.formats.base import (
     FormatError,
     Options,
+    Say,
     Steps,
     claim_folder,
     file_name,
     needs,
     new_file,
+    origin_of,
 )
 from napari_red.core.formats.marker import Origin
 from napari_red.core.formats.names import individuals, landmark_names, landmark_order
@@ -85,7 +87,7 @@ def write_tracks(
     return written
 
 
-def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
+def read(path: Path, video: VideoAnnotation, say: Say) -> list[FaceAnnotation]:
     """Read a .csv or .h5, labels or tracks, or the folder with ``CollectedData_*.csv``.
 
     Labels count as a person's; tracks, which have a likelihood, as a model's.
@@ -98,7 +100,8 @@ def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
     except (OSError, ValueError, KeyError, IndexError, csv.Error) as error:
         raise unreadable(path, "a DeepLabCut table", error) from error
     frames = _frames(path, table, video)
-    found = FoundFaces(path, video)
+    found = FoundFaces(path, video, say, origin=origin_of(path))
+    pictures = [str(entry[-1]) for entry in table.index]
     for name, columns in _faces(path, table).items():
         found.face(name, name)
         landmarks = table.values[:, columns[:, :2]]
@@ -113,6 +116,7 @@ def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
                 where=f"row {row + 1}, {name}",
                 confidence=None if likelihood is None else likelihood[row],
                 corrected=None if likelihood is None else np.zeros(len(columns), dtype=bool),
+                size=found.size_beside(re.split(r"[/\\]", pictures[row])[-1]),
             )
     return found.faces()
 

@@ -21,11 +21,13 @@ from napari_red.core.formats import faces_table
 from napari_red.core.formats.base import (
     FormatError,
     Options,
+    Say,
     Steps,
     claim_folder,
     file_name,
     make_folder,
     new_file,
+    origin_of,
 )
 from napari_red.core.formats.reading import FoundFaces, folder_of_video
 from trainer.data.pts import read_pts, write_pts
@@ -61,7 +63,7 @@ def face_folder(folder: Path, face: int) -> Path:
     return folder / "annot" if face == 0 else folder / f"face_{face + 1}" / "annot"
 
 
-def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
+def read(path: Path, video: VideoAnnotation, say: Say) -> list[FaceAnnotation]:
     """Read a folder of ``.pts`` files, a video's folder of 300-VW, or the folder above it.
 
     Names, what is accepted, corrected and hidden, and models come from the table beside
@@ -69,7 +71,8 @@ def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
     """
     folders = _face_folders(path, video)
     stems = _frames_by_stem(video)
-    found = FoundFaces(path, video, _n_landmarks(folders))
+    origin = origin_of(_of_the_video(min(folders.items())[1]))
+    found = FoundFaces(path, video, say, _n_landmarks(folders), origin)
     for face, folder in sorted(folders.items()):
         rows = _table_rows(folder)
         told = [row for file, row in sorted(rows.items()) if file.parent == folder]
@@ -173,14 +176,17 @@ def _n_landmarks(folders: dict[int, Path]) -> int:
     return 7 if len(landmarks) == len(SUBSET_7) else 68
 
 
-def _table_rows(folder: Path) -> dict[Path, faces_table.Row]:
-    """What a table says of a face's files: beside ``annot``, beside ``face_2``, or among them."""
+def _of_the_video(folder: Path) -> Path:
+    """Where a table of a face's files is: beside ``annot``, beside ``face_2``, or among them."""
+    if folder.name != "annot":
+        return folder
     above = folder.parent
-    if folder.name == "annot" and _FACE_FOLDER.match(above.name):
-        above = above.parent
-    elif folder.name != "annot":
-        above = folder
-    return faces_table.read(above / faces_table.NAME)
+    return above.parent if _FACE_FOLDER.match(above.name) else above
+
+
+def _table_rows(folder: Path) -> dict[Path, faces_table.Row]:
+    """What a table says of a face's files."""
+    return faces_table.read(_of_the_video(folder) / faces_table.NAME)
 
 
 def _frames_by_stem(video: VideoAnnotation) -> dict[str, int]:

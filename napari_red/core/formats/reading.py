@@ -11,7 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
-from napari_red.core.formats.base import FormatError, file_name, origin_of
+from napari_red.core.formats.base import FormatError, Say, file_name, origin_of
+from napari_red.core.formats.marker import Origin
+from trainer.data.frame_folder import picture_size
+from trainer.data.video_base import VideoError
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+_SAME_SHAPE = 0.02
+"""How much a picture's two sides may be scaled differently: sides are whole, often even."""
 
 
 @dataclass
@@ -32,12 +41,26 @@ class FoundFaces:
         The file, for messages.
     video : VideoAnnotation
         What is known of the video.
+    say : gets what the person should look at
     n_landmarks : int
+    origin : Origin
+        What the file is of, as far as it tells: of pictures of another size, landmarks are
+        scaled to the video's.
     """
 
-    def __init__(self, source: Path, video: VideoAnnotation, n_landmarks: int = 68) -> None:
+    def __init__(
+        self,
+        source: Path,
+        video: VideoAnnotation,
+        say: Say,
+        n_landmarks: int = 68,
+        origin: Origin | None = None,
+    ) -> None:
         self.source, self.video, self.n_landmarks = source, video, n_landmarks
+        self._say, self._origin = say, origin or Origin()
         self._faces: dict[Hashable, _Face] = {}
+        self._scaled: dict[Size, None] = {}
+        self._beside: Size | None = None
 
     def face(self, key: Hashable, name: str | None = None, identity: str | None = None) -> None:
         """Announce a face; the first one announced gets slot 0, and so on."""
@@ -55,6 +78,7 @@ class FoundFaces:
         corrected: np.ndarray | None = None,
         accepted: bool = False,
         model: str | None = None,
+        size: Size | None = None,
     ) -> None:
         """One face in one frame; a row without any position is left out.
 
@@ -67,12 +91,13 @@ class FoundFaces:
         visible : (L,) bool, by default where there is a position
         confidence : (L,), 0 … 1, by default unknown
         corrected : (L,) bool, by default where there is a position: a person's labels
+        size : of the picture that was labelled, by default what the origin says
 
         Raises
         ------
         FormatError
-            Wrong number of landmarks, a frame that the video lacks, or one face twice in
-            a frame.
+            Wrong number of landmarks, a frame that the video lacks, one face twice in a
+            frame, or a picture of another shape.
         """
         at = f"{self.source}, {where}" if where else str(self.source)
         landmarks = np.asarray(landmarks, np.float64)
@@ -89,6 +114,7 @@ class FoundFaces:
         labelled = np.isfinite(landmarks).all(axis=1)
         if not labelled.any():
             return
+        landmarks = self._fitted(landmarks, size or self._origin.size, at)
         self.face(key)
         face = self._faces[key]
         if frame in face.rows:
@@ -104,6 +130,18 @@ class FoundFaces:
             labelled if corrected is None else np.asarray(corrected, bool) & labelled,
         )
         face.accepted[frame], face.models[frame] = accepted, model
+
+    def size_beside(self, name: str) -> Size | None:
+        """The size of the pictures that a file names, if one of those named so far lies
+        where its name says, seen from the file."""
+        path = self.source.parent / name
+        if self._beside is None and path.is_file():
+            try:
+                height, width = picture_size(path)
+            except VideoError:  # a picture that nobody asked for: its size stays unknown
+                return None
+            self._beside = (width, height)
+        return self._beside
 
     def faces(self) -> list[FaceAnnotation]:
         """The faces in the order they were announced; those without a row are left out.
@@ -140,7 +178,50 @@ class FoundFaces:
                 f"{self.source}: no landmarks of {self.video.name} in it; check the file, and "
                 "that it belongs to this video"
             )
+        self._say_what_is_odd(found)
         return found
+
+    def _fitted(self, landmarks: np.ndarray, size: Size | None, at: str) -> np.ndarray:
+        """Landmarks of a picture of another size, in pixels of the video."""
+        wanted = (self.video.width, self.video.height)
+        if size is None or size == wanted:
+            return landmarks
+        scale = np.array(wanted) / np.array(size)
+        if abs(scale[0] / scale[1] - 1) > _SAME_SHAPE:
+            raise FormatError(
+                f"{at}: was labelled in a picture of {size[0]} × {size[1]} pixels, and "
+                f"{self.video.name} has {wanted[0]} × {wanted[1]}, another shape; choose labels "
+                "of this video"
+            )
+        self._scaled[size] = None
+        return (landmarks + 0.5) * scale - 0.5
+
+    def _say_what_is_odd(self, faces: Sequence[FaceAnnotation]) -> None:
+        name, wanted = self.video.name, f"{self.video.width} × {self.video.height} pixels"
+        if self._origin.video and self.video.id not in ("", self._origin.video):
+            self._say(
+                f"{self.source}: was made of another video than {name}, or of another copy of it; "
+                "check that the labels fit"
+            )
+        for width, height in self._scaled:
+            self._say(
+                f"{self.source}: was labelled in pictures of {width} × {height} pixels; the "
+                f"landmarks were scaled to the {wanted} of {name}"
+            )
+        outside = sum(_n_outside(face, self.video) for face in faces)
+        if outside:
+            self._say(
+                f"{self.source}: {outside} of {sum(len(face.frames) for face in faces)} faces lie "
+                f"outside the {wanted} of {name}; they may have been labelled at another size, so "
+                "check them"
+            )
+
+
+def _n_outside(face: FaceAnnotation, video: VideoAnnotation) -> int:
+    """In how many frames the middle of a face is outside the picture."""
+    middle = np.nanmedian(face.landmarks, axis=1)
+    inside = (middle >= -0.5) & (middle <= np.array([video.width, video.height]) - 0.5)
+    return int((~inside.all(axis=1)).sum())
 
 
 def the_video(

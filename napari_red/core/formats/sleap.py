@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
-from napari_red.core.formats.base import Options, Steps, needs, new_file
+from napari_red.core.formats.base import Options, Say, Steps, needs, new_file
+from napari_red.core.formats.marker import Origin
 from napari_red.core.formats.names import edges, individuals, landmark_names, landmark_order
 from napari_red.core.formats.pictures import FramesByPicture
-from napari_red.core.formats.reading import FoundFaces, the_video, unreadable
+from napari_red.core.formats.reading import FoundFaces, Size, the_video, unreadable
 from trainer.data.frame_folder import pictures_in
 
 
@@ -61,7 +62,7 @@ def write(
     return [path]
 
 
-def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
+def read(path: Path, video: VideoAnnotation, say: Say) -> list[FaceAnnotation]:
     """Read the instances of one video; a track is a face.
 
     Instances without a track are told apart by their order in the frame. Where a frame has
@@ -76,7 +77,7 @@ def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
     except Exception as error:  # what h5py and sleap-io raise on a broken file has no one class
         raise unreadable(path, "a SLEAP file", error) from error
     wanted = labels.videos[the_video(path, names, video)]
-    found = FoundFaces(path, video)
+    found = FoundFaces(path, video, say, origin=Origin(size=_size(wanted)))
     for track in labels.tracks:
         found.face(id(track), track.name)
     orders: dict[int, list[int]] = {}
@@ -129,6 +130,13 @@ def _file_of(video: Any) -> str:
     if isinstance(video.filename, list):
         return str(Path(video.filename[0]).parent) if video.filename else ""
     return str(video.filename)
+
+
+def _size(video: Any) -> Size | None:
+    shape = (video.backend_metadata or {}).get("shape")
+    if not shape or len(shape) != 4 or not shape[1] or not shape[2]:
+        return None
+    return int(shape[2]), int(shape[1])
 
 
 def _frame(labelled: Any, by_picture: FramesByPicture, video: VideoAnnotation, where: str) -> int:
