@@ -35,7 +35,7 @@ from napari_red.core.formats.base import (
     origin_of,
 )
 from napari_red.core.formats.marker import Origin
-from napari_red.core.formats.names import individuals, landmark_names, landmark_order
+from napari_red.core.formats.names import identities, individuals, landmark_names, landmark_order
 from napari_red.core.formats.pandas_h5 import Frame, read_frame
 from napari_red.core.formats.pictures import FramesByPicture, Pictures
 from napari_red.core.formats.reading import FoundFaces, folder_of_video, the_video, unreadable
@@ -43,6 +43,9 @@ from napari_red.core.formats.reading import FoundFaces, folder_of_video, the_vid
 SCORER = "napari-red"
 
 _KEY = "df_with_missing"
+_RESERVED = ("single",)
+"""Where DeepLabCut keeps landmarks that belong to no animal."""
+
 _HEADERS = (["scorer", "bodyparts", "coords"], ["scorer", "individuals", "bodyparts", "coords"])
 
 
@@ -102,8 +105,10 @@ def read(path: Path, video: VideoAnnotation, say: Say) -> list[FaceAnnotation]:
     frames = _frames(path, table, video)
     found = FoundFaces(path, video, say, origin=origin_of(path))
     pictures = [str(entry[-1]) for entry in table.index]
-    for name, columns in _faces(path, table).items():
-        found.face(name, name)
+    faces = _faces(path, table)
+    people = identities(list(faces), _RESERVED)
+    for name, columns in faces.items():
+        found.face(name, people[name] or name, people[name])
         landmarks = table.values[:, columns[:, :2]]
         likelihood = table.values[:, columns[:, 2]] if columns.shape[1] == 3 else None
         for row, frame in enumerate(frames):
@@ -137,7 +142,7 @@ def _table(video: VideoAnnotation, frames: list[int], index: Any, *, likelihood:
     with needs("DeepLabCut files"):
         import pandas as pd
     coords = ["x", "y", "likelihood"][: 3 if likelihood else 2]
-    names = individuals(video.faces)
+    names = individuals(video.faces, _RESERVED)
     many = len(video.faces) > 1
     blocks: list[np.ndarray] = []
     columns: list[tuple[str, ...]] = []
@@ -260,9 +265,10 @@ def _faces(path: Path, table: Frame) -> dict[str, np.ndarray]:
     for number, column in enumerate(table.columns):
         name = str(column[1]) if many else "face 1"
         found.setdefault(name, {}).setdefault(str(column[-2]), {})[str(column[-1])] = number
-    if len(found) > 1:
-        # Where DeepLabCut keeps landmarks that belong to no animal.
-        found.pop("single", None)
+    for name in _RESERVED:
+        others = [set(parts) for other, parts in found.items() if other != name]
+        if name in found and others and set(found[name]) not in others:
+            del found[name]
     faces = {}
     for name, parts in found.items():
         names = list(parts)

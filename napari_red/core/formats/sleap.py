@@ -19,7 +19,13 @@ import numpy as np
 from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
 from napari_red.core.formats.base import Options, Say, Steps, needs, new_file
 from napari_red.core.formats.marker import Origin
-from napari_red.core.formats.names import edges, individuals, landmark_names, landmark_order
+from napari_red.core.formats.names import (
+    edges,
+    identities,
+    individuals,
+    landmark_names,
+    landmark_order,
+)
 from napari_red.core.formats.pictures import FramesByPicture
 from napari_red.core.formats.reading import FoundFaces, Size, the_video, unreadable
 from trainer.data.frame_folder import pictures_in
@@ -78,8 +84,10 @@ def read(path: Path, video: VideoAnnotation, say: Say) -> list[FaceAnnotation]:
         raise unreadable(path, "a SLEAP file", error) from error
     wanted = labels.videos[the_video(path, names, video)]
     found = FoundFaces(path, video, say, origin=Origin(size=_size(wanted)))
+    people = identities([str(track.name or "") for track in labels.tracks])
     for track in labels.tracks:
-        found.face(id(track), track.name)
+        identity = people[str(track.name or "")]
+        found.face(id(track), identity or track.name, identity)
     orders: dict[int, list[int]] = {}
     by_picture = FramesByPicture(path, video)
     for labelled in labels:
