@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
+from napari_red.core.file_names import shortened
 from napari_red.core.formats.marker import FOLDER, Marker, Origin
 from napari_red.core.formats.marker import NAME as MARKER
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
@@ -20,6 +21,9 @@ from trainer.errors import RedError
 from trainer.scheme import SUBSET_7
 
 _STEP = 50
+
+_LONGEST = 220
+"""Bytes of a name, which gets up to 30 more before and behind."""
 
 
 class FormatError(RedError):
@@ -230,25 +234,26 @@ def new_file(path: Path, origin: Origin | None = None) -> Iterator[Path]:
         project, or can't be written.
     """
     origin = origin or Origin()
-    marker = _marker(path.parent) or Marker()
-    if path.exists() and path.name not in marker.files:
-        raise FormatError(
-            f"{path}: is there and wasn't written by this program; choose another folder, so "
-            "that it isn't overwritten"
-        )
-    if path.exists():
-        _check_project(path, [marker.origins.get(path.name, Origin())], origin)
-    make_folder(path.parent)
     partial = path.with_name(f".partial.{path.name}")
     try:
-        yield partial
-        # First the marker: a file that it doesn't list could never be written again.
-        _mark(path.parent, origin, path.name)
-        os.replace(partial, path)
+        marker = _marker(path.parent) or Marker()
+        if path.exists() and path.name not in marker.files:
+            raise FormatError(
+                f"{path}: is there and wasn't written by this program; choose another folder, so "
+                "that it isn't overwritten"
+            )
+        if path.exists():
+            _check_project(path, [marker.origins.get(path.name, Origin())], origin)
+        make_folder(path.parent)
+        try:
+            yield partial
+            # First the marker: a file that it doesn't list could never be written again.
+            _mark(path.parent, origin, path.name)
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         raise unwritable(path, error) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def claim_folder(folder: Path, pattern: str, what: str, origin: Origin | None = None) -> None:
@@ -311,8 +316,9 @@ def unwritable(path: Path, error: OSError) -> FormatError:
 
 
 def file_name(name: str) -> str:
-    """A name with the characters replaced that no file can have everywhere."""
-    return re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", name).strip(" .") or "video"
+    """A name with the characters replaced that no file can have everywhere, not too long."""
+    name = re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", name).strip(" .") or "video"
+    return shortened(name, _LONGEST)
 
 
 def distinct(names: Sequence[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import re
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -135,12 +136,11 @@ class FoundFaces:
         """The size of the pictures that a file names, if one of those named so far lies
         where its name says, seen from the file."""
         path = self.source.parent / name
-        if self._beside is None and path.is_file():
-            try:
+        # A picture that can't be read isn't what was asked for: its size stays unknown.
+        with suppress(OSError, VideoError):
+            if self._beside is None and path.is_file():
                 height, width = picture_size(path)
-            except VideoError:  # a picture that nobody asked for: its size stays unknown
-                return None
-            self._beside = (width, height)
+                self._beside = (width, height)
         return self._beside
 
     def faces(self) -> list[FaceAnnotation]:
