@@ -76,6 +76,8 @@ def import_(
         Session(film, project=opened) as session,
     ):
         summary = import_labels(session, format, labels, trusted=trusted)
+    for note in summary.notes:
+        console.print(note, style="yellow", soft_wrap=True, highlight=False, markup=False)
     console.print(f"{summary.faces} faces in {summary.frames} frames imported into {project}")
 
 

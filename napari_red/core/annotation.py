@@ -163,12 +163,17 @@ class VideoAnnotation:
     stems : T file stems, or None
         What a frame's annotation file is called; None: counted from 1 with six digits,
         as in 300-VW.
+    id : str
+        The same for the same video wherever it is, "" where unknown; tells nothing of it.
+    picture_names : T file stems, or None
+        What the pictures of a folder of frames are called; None: it isn't one.
     faces : tuple of FaceAnnotation
 
     Raises
     ------
     AnnotationError
-        If times, stems or faces don't fit the number of frames, or two faces share a slot.
+        If times, stems, names of pictures or faces don't fit the number of frames, or two
+        faces share a slot.
     """
 
     path: Path | None
@@ -180,11 +185,18 @@ class VideoAnnotation:
     times: np.ndarray | None = None
     stems: Sequence[str] | None = None
     faces: tuple[FaceAnnotation, ...] = ()
+    picture_names: Sequence[str] | None = None
+    id: str = ""
 
     def __post_init__(self) -> None:
         if self.times is not None:
             object.__setattr__(self, "times", np.asarray(self.times, np.float64))
-        for what, values in (("times", self.times), ("stems", self.stems)):
+        per_frame = {
+            "times": self.times,
+            "stems": self.stems,
+            "names of pictures": self.picture_names,
+        }
+        for what, values in per_frame.items():
             if values is not None and len(values) != self.n_frames:
                 raise AnnotationError(
                     f"{self.name}: {len(values)} {what} for {self.n_frames} frames; give one for "
@@ -206,6 +218,10 @@ class VideoAnnotation:
     def stem(self, frame: int) -> str:
         """What the annotation file of this frame (from 0) is called, without its suffix."""
         return f"{frame + 1:06d}" if self.stems is None else self.stems[frame]
+
+    def picture(self, frame: int) -> str:
+        """What the picture of this frame (from 0) is called, without its suffix."""
+        return self.stem(frame) if self.picture_names is None else self.picture_names[frame]
 
     def time(self, frame: int) -> float:
         """When this frame (from 0) is shown, in seconds; NaN where unknown."""

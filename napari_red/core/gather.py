@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
 from napari_red.core.chunks import CHUNK, chunk_of
 from napari_red.core.find_videos import find_video
+from napari_red.core.formats.base import distinct_names
 from napari_red.core.marks import Marks
 from napari_red.core.project import Project
 from napari_red.core.records import TrackRecord, VideoRecord
@@ -17,14 +19,19 @@ from napari_red.core.records import TrackRecord, VideoRecord
 def annotation_of(project: Project, video: VideoRecord) -> VideoAnnotation:
     """All faces of a video, corrections before predictions.
 
-    The path is where the video was last seen, or where it lies now if it was moved with the
-    project; None where another video lies there.
+    Of videos of one name, those that came later into the project get a number, whether all
+    of them are exported or one. The path is where the video was last seen, or where it lies
+    now if it was moved with the project; None where another video lies there.
     """
+    rows = project.database.read("SELECT id, name FROM videos ORDER BY id")
+    names = dict(
+        zip([row[0] for row in rows], distinct_names([row[1] for row in rows]), strict=True)
+    )
     models = project.run_models(video.id)
     faces = tuple(_face(project, track, models) for track in project.tracks(video.id))
     return VideoAnnotation(
         path=_path(project, video),
-        name=video.name,
+        name=names[video.id],
         n_frames=video.n_frames,
         height=video.height,
         width=video.width,
@@ -32,6 +39,8 @@ def annotation_of(project: Project, video: VideoRecord) -> VideoAnnotation:
         times=project.times(video.id),
         stems=video.annotation_stems() if video.frame_names else None,
         faces=faces,
+        picture_names=video.frame_names,
+        id=_hashed(video.fingerprint),
     )
 
 
@@ -40,6 +49,20 @@ def _path(project: Project, video: VideoRecord) -> Path | None:
     if found.path is None and not found.changed:
         return Path(video.path)
     return found.path
+
+
+def project_id(project: Project) -> str:
+    """An id that a project keeps when its file is moved or renamed; "" without a video.
+
+    It is made from what every project file holds, so that old ones and those that may not
+    be written have one too.
+    """
+    rows = project.database.read("SELECT fingerprint, added FROM videos ORDER BY id LIMIT 1")
+    return _hashed(*rows[0]) if rows else ""
+
+
+def _hashed(*words: str) -> str:
+    return hashlib.sha256(" ".join(words).encode()).hexdigest()[:16]
 
 
 def _face(project: Project, track: TrackRecord, models: dict[int, str]) -> FaceAnnotation:

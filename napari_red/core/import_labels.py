@@ -25,10 +25,11 @@ IMPORT = "import labels"
 
 @dataclass(frozen=True)
 class ImportSummary:
-    """What came in: new faces, and frames of them."""
+    """What came in: new faces, frames of them, and what of it should be looked at."""
 
     faces: int
     frames: int
+    notes: tuple[str, ...] = ()
 
 
 def import_labels(
@@ -52,7 +53,8 @@ def import_labels(
         If they have another number of landmarks than the faces that are there.
     """
     project, record = session.opened()
-    faces = format_called(key).read(path, annotation_of(project, record))
+    notes: list[str] = []
+    faces = format_called(key).read(path, annotation_of(project, record), notes.append)
     for face in faces:
         if session.n_faces and face.n_landmarks != session.n_landmarks:
             raise EditError(
@@ -76,7 +78,7 @@ def import_labels(
         )
         values |= _face_values(track_id + offset, face, run, trusted)
     session.apply(values, IMPORT, (0, session.n_frames - 1))
-    return ImportSummary(len(faces), sum(len(face.frames) for face in faces))
+    return ImportSummary(len(faces), sum(len(face.frames) for face in faces), tuple(notes))
 
 
 def _face_values(

@@ -10,8 +10,12 @@ from pathlib import Path
 
 import platformdirs
 
+from napari_red.core.file_names import shortened
 from napari_red.core.project import SUFFIX, Project, ProjectError
 from napari_red.core.sample import SAMPLE_FOLDER
+
+_LONGEST = 255 - len(f"{SUFFIX}-journal")
+"""Bytes of a project file's name without its suffix: SQLite and the lock add to it."""
 
 
 def default_places(video_path: str | Path, fingerprint: str) -> list[Path]:
@@ -25,14 +29,16 @@ def default_places(video_path: str | Path, fingerprint: str) -> list[Path]:
 def beside(video_path: str | Path) -> Path:
     """The project file that belongs to a video: the same name, ending in ``.red``."""
     path = Path(video_path).absolute()
-    return path.parent / (path.name + SUFFIX if path.is_dir() else path.stem + SUFFIX)
+    name = path.name if path.is_dir() else path.stem
+    return path.parent / f"{shortened(name, _LONGEST)}{SUFFIX}"
 
 
 def among_own_data(video_path: str | Path, fingerprint: str) -> Path:
     """Where the project of a video in a read-only folder goes."""
     short = hashlib.sha256(fingerprint.encode()).hexdigest()[:12]
     folder = platformdirs.user_data_path("napari-red") / "projects"
-    return folder / f"{Path(video_path).stem}-{short}{SUFFIX}"
+    name = shortened(Path(video_path).stem, _LONGEST - len(f"-{short}"))
+    return folder / f"{name}-{short}{SUFFIX}"
 
 
 def open_existing(places: Sequence[Path], warnings: list[str]) -> Project | None:

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -6,7 +7,7 @@ from napari_red.cli import app
 from napari_red.core.prealign import Settings, prealign
 from napari_red.core.session import Session
 from trainer.checkpoint import save_tensors
-from trainer.data.pts import read_pts
+from trainer.data.pts import read_pts, write_pts
 from trainer.data.video import open_video
 from trainer.pushed_set import read_pushed_set
 
@@ -50,6 +51,16 @@ def test_labels_come_in_as_a_model_s_or_as_a_persons_when_trusted(project, video
             assert view.corrected.all() == bool(trusted)
             assert session.undo() == 0
             assert session.n_faces == 0
+
+
+def test_import_says_what_should_be_looked_at(project, video_path, tmp_path):
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    write_pts(labels / "000001.pts", np.full((68, 2), 4000.0))
+    new = str(tmp_path / "new.red")
+    result = CliRunner().invoke(app, ["import", new, str(labels), "--video", str(video_path)])
+    assert result.exit_code == 0, result.output
+    assert "1 of 1 faces lie outside the" in " ".join(result.output.split())
 
 
 def test_an_unknown_format_names_those_there_are(project, tmp_path):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,15 +13,17 @@ from typing import Literal
 import numpy as np
 
 from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
+from napari_red.core.file_names import shortened
+from napari_red.core.formats.marker import FOLDER, Marker, Origin
+from napari_red.core.formats.marker import NAME as MARKER
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
 from trainer.errors import RedError
 from trainer.scheme import SUBSET_7
 
-MARKER = "napari-red.json"
-"""Stands in a folder that this program exported to and lists what it wrote there; only
-that is replaced."""
-
 _STEP = 50
+
+_LONGEST = 220
+"""Bytes of a name, which gets up to 30 more before and behind."""
 
 
 class FormatError(RedError):
@@ -45,15 +46,27 @@ class Options:
         All landmarks, or the four eye corners, nose tip and mouth corners.
     frame_image : callable or None
         For formats that refer to pictures: writes them too. None: the pictures' names only.
+    project : str
+        An id of the project: only its own files are replaced, and those of no known project.
     """
 
     only_accepted: bool = False
     n_points: Literal[68, 7] = 68
     frame_image: FrameImage | None = None
+    project: str = ""
+
+    def origin(self, video: VideoAnnotation | None = None) -> Origin:
+        """What a file of a video, or of all videos if None, is of."""
+        if video is None:
+            return Origin(self.project)
+        return Origin(self.project, video.id, (video.width, video.height))
 
 
 Writer = Callable[[Sequence[VideoAnnotation], Path, Options, "Steps"], list[Path]]
-Reader = Callable[[Path, VideoAnnotation], list[FaceAnnotation]]
+Say = Callable[[str], None]
+"""Takes a sentence that the person should read."""
+
+Reader = Callable[[Path, VideoAnnotation, Say], list[FaceAnnotation]]
 
 
 @dataclass(frozen=True)
@@ -121,13 +134,16 @@ class Format:
         on_progress(Progress(total, total, str(out)))
         return written
 
-    def read(self, path: str | Path, video: VideoAnnotation) -> list[FaceAnnotation]:
+    def read(
+        self, path: str | Path, video: VideoAnnotation, say: Say = lambda _: None
+    ) -> list[FaceAnnotation]:
         """Read the faces of one video.
 
         Parameters
         ----------
         path : a file or a folder
         video : what is known of the video (its faces are ignored)
+        say : gets what should be looked at, as that landmarks were scaled
 
         Raises
         ------
@@ -136,7 +152,7 @@ class Format:
         """
         if self.reader is None:
             raise FormatError(f"{self.title}: can only be written; choose another format")
-        return self.reader(Path(path), video)
+        return self.reader(Path(path), video, say)
 
 
 class Steps:
@@ -205,64 +221,78 @@ def needs(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[Path]:
+def new_file(path: Path, origin: Origin | None = None) -> Iterator[Path]:
     """A path to write to that becomes ``path`` when all went well.
+
+    Parameters
+    ----------
+    origin : what the file is of; None: of nothing that is to be kept
 
     Raises
     ------
     FormatError
-        If ``path`` is there and this program didn't write it, or can't be written.
+        If ``path`` is there and this program didn't write it or wrote it of another
+        project, or can't be written.
     """
-    ours = _ours(path.parent)
-    if path.exists() and path.name not in ours:
-        raise FormatError(
-            f"{path}: is there and wasn't written by this program; choose another folder, so "
-            "that it isn't overwritten"
-        )
-    make_folder(path.parent)
+    origin = origin or Origin()
     partial = path.with_name(f".partial.{path.name}")
     try:
-        yield partial
-        os.replace(partial, path)
-        if path.name not in ours:
-            mark(path.parent, [*ours, path.name])
+        marker = _marker(path.parent) or Marker()
+        if path.exists() and path.name not in marker.files:
+            raise FormatError(
+                f"{path}: is there and wasn't written by this program; choose another folder, so "
+                "that it isn't overwritten"
+            )
+        if path.exists():
+            _check_project(path, [marker.origins.get(path.name, Origin())], origin)
+        make_folder(path.parent)
+        try:
+            yield partial
+            # First the marker: a file that it doesn't list could never be written again.
+            _mark(path.parent, origin, path.name)
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         raise unwritable(path, error) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
-def claim_folder(folder: Path, pattern: str, what: str) -> None:
+def claim_folder(folder: Path, pattern: str, what: str, origin: Origin | None = None) -> None:
     """Make a folder ours, unless files of other origin are in it.
 
     Parameters
     ----------
     pattern : the files that would be overwritten, as for :meth:`pathlib.Path.glob`
     what : what these files are, for the message
+    origin : what the folder is of
 
     Raises
     ------
     FormatError
-        If there are such files and no marker, or the folder can't be written.
+        If there are such files and no marker, the marker names another project, or the
+        folder can't be written.
     """
-    if (folder / MARKER).exists():
-        return
-    if any(folder.glob(pattern)):
+    origin = origin or Origin()
+    marker = _marker(folder)
+    if marker is None and any(folder.glob(pattern)):
         raise FormatError(
             f"{folder}: holds {what} that this program didn't write; choose another folder, so "
             "that they aren't overwritten"
         )
+    if marker is not None:
+        _check_project(folder, marker.origins.values(), origin)
     make_folder(folder)
-    mark(folder)
+    _mark(folder, origin)
 
 
-def mark(folder: Path, files: Sequence[str] = ()) -> None:
-    """Say in a folder that this program wrote these files there."""
-    text = json.dumps({"written_by": "napari-red", "files": list(files)}, ensure_ascii=False)
+def origin_of(path: Path) -> Origin:
+    """What a file or folder is of, as far as a marker tells."""
+    folder, name = (path, FOLDER) if path.is_dir() else (path.parent, path.name)
     try:
-        (folder / MARKER).write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise unwritable(folder, error) from error
+        marker = Marker.read(folder)
+    except (OSError, ValueError):
+        return Origin()
+    return Origin() if marker is None else marker.origins.get(name, Origin())
 
 
 def make_folder(folder: Path) -> None:
@@ -287,16 +317,9 @@ def unwritable(path: Path, error: OSError) -> FormatError:
 
 
 def file_name(name: str) -> str:
-    """A name with the characters replaced that no file can have everywhere."""
-    return re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", name).strip(" .") or "video"
-
-
-def _ours(folder: Path) -> list[str]:
-    try:
-        marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-        return [str(name) for name in marker.get("files", [])]
-    except (OSError, ValueError, AttributeError):
-        return []
+    """A name with the characters replaced that no file can have everywhere, not too long."""
+    name = re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", name).strip(" .") or "video"
+    return shortened(name, _LONGEST)
 
 
 def distinct_names(names: Sequence[str]) -> list[str]:
@@ -310,3 +333,39 @@ def distinct_names(names: Sequence[str]) -> list[str]:
         taken.add(file_name(name).lower())
         found.append(name)
     return found
+
+
+def _marker(folder: Path) -> Marker | None:
+    try:
+        return Marker.read(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    except ValueError as error:
+        raise FormatError(
+            f"{folder / MARKER}: is damaged, so that nobody can tell which files this program "
+            "wrote; choose another folder, or move everything out of this one"
+        ) from error
+
+
+def _mark(folder: Path, origin: Origin, file: str = FOLDER) -> None:
+    """Say in a folder that this program wrote a file there, or that it is the folder's."""
+    marker = _marker(folder)
+    before = None if marker is None else (list(marker.files), dict(marker.origins))
+    marker = marker or Marker()
+    if file != FOLDER and file not in marker.files:
+        marker.files.append(file)
+    marker.origins[file] = origin
+    if before == (marker.files, marker.origins):
+        return
+    try:
+        marker.write(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
+def _check_project(path: Path, there: Iterable[Origin], origin: Origin) -> None:
+    if {one.project for one in there} - {"", origin.project}:
+        raise FormatError(
+            f"{path}: was exported from another project; choose another folder, so that it isn't "
+            "overwritten"
+        )

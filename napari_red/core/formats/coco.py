@@ -25,10 +25,11 @@ from typing import Any
 import numpy as np
 
 from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
-from napari_red.core.formats.base import FormatError, Options, Steps, new_file
+from napari_red.core.formats.base import FormatError, Options, Say, Steps, new_file
+from napari_red.core.formats.marker import Origin
 from napari_red.core.formats.names import edges, landmark_names, landmark_order
-from napari_red.core.formats.pictures import Pictures, frame_of_picture, frames_by_name
-from napari_red.core.formats.reading import FoundFaces, the_video, unreadable
+from napari_red.core.formats.pictures import FramesByPicture, Pictures
+from napari_red.core.formats.reading import FoundFaces, Size, the_video, unreadable
 
 Record = dict[str, Any]
 
@@ -40,7 +41,7 @@ def write(
     path = out / "coco.json"
     sizes = sorted({face.n_landmarks for video in annotations for face in video.faces})
     images: list[Record] = []
-    with new_file(path) as partial, partial.open("w", encoding="utf-8") as file:
+    with new_file(path, options.origin()) as partial, partial.open("w", encoding="utf-8") as file:
         file.write('{"info": ' + _json({"description": "face landmarks", "version": "1.0"}))
         file.write(
             ', "licenses": [], "categories": '
@@ -63,7 +64,7 @@ def write(
     return [path]
 
 
-def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
+def read(path: Path, video: VideoAnnotation, say: Say) -> list[FaceAnnotation]:
     """Read the annotations with 68 keypoints, or with face landmarks of COCO-WholeBody.
 
     Annotations of one ``track_id`` (or CVAT's ``attributes.track_id``) are one face;
@@ -71,9 +72,12 @@ def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
     its ``frame_id``, or what its name says.
     """
     data = _load(path)
-    found = FoundFaces(path, video)
     try:
-        frames = _frames(path, data, video)
+        there = _video(path, data, video)
+        found = FoundFaces(path, video, say, origin=Origin(video=str(there.get("fingerprint", ""))))
+        images = list(_images(data, there.get("id")))
+        frames = _frames(path, images, video)
+        sizes = {image["id"]: _size(image) for image in images}
         categories = {
             category["id"]: category.get("keypoints") for category in data.get("categories", [])
         }
@@ -99,14 +103,21 @@ def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
                     orders[category] = landmark_order(names, 68, f"{path}, category {category}")
                 triples = triples[orders[category]]
             seen[frame] += 1
-            _add(found, record, frame, triples, seen[frame], where)
+            size = sizes[record["image_id"]]
+            _add(found, record, frame, triples, seen[frame], where, size)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise unreadable(path, "a COCO file of keypoints", error) from error
     return found.faces()
 
 
 def _add(
-    found: FoundFaces, record: Record, frame: int, triples: np.ndarray, nth: int, where: str
+    found: FoundFaces,
+    record: Record,
+    frame: int,
+    triples: np.ndarray,
+    nth: int,
+    where: str,
+    size: Size | None,
 ) -> None:
     track = _track(record)
     key = ("in order", nth) if track is None else ("track", track)
@@ -123,6 +134,7 @@ def _add(
         corrected=None if corrected is None else np.array(corrected, bool),
         accepted=bool(record.get("accepted", False)),
         model=record.get("model"),
+        size=size,
     )
 
 
@@ -161,6 +173,7 @@ def _videos(annotations: Sequence[VideoAnnotation]) -> list[Record]:
             "height": video.height,
             "length": video.n_frames,
         }
+        | ({"fingerprint": video.id} if video.id else {})
         for number, video in enumerate(annotations, 1)
     ]
 
@@ -227,27 +240,42 @@ def _load(path: Path) -> Record:
     return data
 
 
-def _frames(path: Path, data: Record, video: VideoAnnotation) -> dict[Any, int]:
-    """Picture id to frame, for the pictures of this video."""
-    wanted = None
-    if data.get("videos"):
-        names = [entry.get("file_name") or entry["name"] for entry in data["videos"]]
-        if data["videos"][0].get("name") and len(names) > 1:
-            names = [entry["name"] for entry in data["videos"]]
-        wanted = data["videos"][the_video(path, names, video)]["id"]
-    stems = frames_by_name(video)
-    frames = {}
-    for image in _images(data, wanted):
-        frame = image.get("frame_id")
-        if frame is None:
-            frame = frame_of_picture(image["file_name"], stems)
-        if frame is None:
+def _video(path: Path, data: Record, video: VideoAnnotation) -> Record:
+    """What the file says of this video; nothing where it names no videos."""
+    if not data.get("videos"):
+        return {}
+    names = [entry.get("file_name") or entry["name"] for entry in data["videos"]]
+    if data["videos"][0].get("name") and len(names) > 1:
+        names = [entry["name"] for entry in data["videos"]]
+    ids = [str(entry.get("fingerprint", "")) for entry in data["videos"]]
+    there: Record = data["videos"][the_video(path, names, video, ids)]
+    return there
+
+
+def _frames(path: Path, images: Sequence[Record], video: VideoAnnotation) -> dict[Any, int]:
+    """Picture id to frame."""
+    by_picture = FramesByPicture(path, video)
+    return {image["id"]: _frame(path, image, by_picture, video) for image in images}
+
+
+def _size(image: Record) -> Size | None:
+    width, height = image.get("width"), image.get("height")
+    return (int(width), int(height)) if width and height else None
+
+
+def _frame(path: Path, image: Record, by_picture: FramesByPicture, video: VideoAnnotation) -> int:
+    told, name = image.get("frame_id"), image.get("file_name")
+    if told is None:
+        return by_picture.frame(image["file_name"], f"image {name!r}")
+    if name is not None and video.picture_names is not None:
+        frame = by_picture.named(name, f"image {name!r}")
+        if frame is not None and frame != int(told):
             raise FormatError(
-                f"{path}, image {image['file_name']!r}: its name has no frame number; call "
-                "pictures by the number of their frame"
+                f"{path}, image {name!r}: is frame {told} (from 0) by its frame_id, and the "
+                f"picture of that name is frame {frame} of {video.name}; check that it belongs to "
+                "this folder, or take frame_id out of the file"
             )
-        frames[image["id"]] = int(frame)
-    return frames
+    return int(told)
 
 
 def _images(data: Record, video_id: Any) -> Iterator[Record]:

@@ -43,7 +43,10 @@ def write(
         partial.write_text(text + "\n", encoding="utf-8")
     for video in annotations:
         path = out / f"{file_name(video.name)}.cvat.xml"
-        with new_file(path) as partial, partial.open("w", encoding="utf-8") as file:
+        with (
+            new_file(path, options.origin(video)) as partial,
+            partial.open("w", encoding="utf-8") as file,
+        ):
             file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n')
             file.write("<version>1.1</version>\n" + _meta(video, shown))
             for number, face in enumerate(video.faces):

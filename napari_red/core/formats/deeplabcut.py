@@ -26,19 +26,26 @@ from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
 from napari_red.core.formats.base import (
     FormatError,
     Options,
+    Say,
     Steps,
+    claim_folder,
     file_name,
     needs,
     new_file,
+    origin_of,
 )
-from napari_red.core.formats.names import individuals, landmark_names, landmark_order
+from napari_red.core.formats.marker import Origin
+from napari_red.core.formats.names import identities, individuals, landmark_names, landmark_order
 from napari_red.core.formats.pandas_h5 import Frame, read_frame
-from napari_red.core.formats.pictures import Pictures, frame_of_picture, frames_by_name
-from napari_red.core.formats.reading import FoundFaces, the_video, unreadable
+from napari_red.core.formats.pictures import FramesByPicture, Pictures
+from napari_red.core.formats.reading import FoundFaces, folder_of_video, the_video, unreadable
 
 SCORER = "napari-red"
 
 _KEY = "df_with_missing"
+_RESERVED = ("single",)
+"""Where DeepLabCut keeps landmarks that belong to no animal."""
+
 _HEADERS = (["scorer", "bodyparts", "coords"], ["scorer", "individuals", "bodyparts", "coords"])
 
 
@@ -47,16 +54,17 @@ def write_labels(
 ) -> list[Path]:
     """Write ``OUT/labeled-data/NAME/CollectedData_napari-red`` as .csv and .h5.
 
-    Pictures are called ``img0012.png`` with the frame's number, and written if wanted.
+    The pictures of a folder keep their names; those of a video file are called
+    ``img0012.png`` with the frame's number. They are written if wanted.
     """
     written = []
     for video in filter(_has_faces, annotations):
         name = file_name(video.name)
         folder = out / "labeled-data" / name
+        claim_folder(folder, f"CollectedData_{SCORER}.*", "tables", options.origin(video))
         frames = [frame for frame, _ in video.by_frame()]
-        digits = max(4, len(str(video.n_frames - 1)))
-        files = [f"img{frame:0{digits}d}.png" for frame in frames]
         pictures = Pictures(video, out, options)
+        files = [_picture(video, pictures, frame) for frame in frames]
         for frame, file in zip(frames, files, strict=True):
             steps.step(video.name)
             pictures.write(frame, folder / file)
@@ -64,7 +72,7 @@ def write_labels(
             import pandas as pd
         index = pd.MultiIndex.from_tuples([("labeled-data", name, file) for file in files])
         table = _table(video, frames, index, likelihood=False)
-        written += _save(table, folder / f"CollectedData_{SCORER}")
+        written += _save(table, folder / f"CollectedData_{SCORER}", options.origin(video))
     return written
 
 
@@ -78,11 +86,11 @@ def write_tracks(
             steps.step(video.name)
         frames = list(range(video.n_frames))
         table = _table(video, frames, frames, likelihood=True)
-        written += _save(table, out / f"{file_name(video.name)}DLC_{SCORER}")
+        written += _save(table, out / f"{file_name(video.name)}DLC_{SCORER}", options.origin(video))
     return written
 
 
-def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
+def read(path: Path, video: VideoAnnotation, say: Say) -> list[FaceAnnotation]:
     """Read a .csv or .h5, labels or tracks, or the folder with ``CollectedData_*.csv``.
 
     Labels count as a person's; tracks, which have a likelihood, as a model's.
@@ -95,9 +103,12 @@ def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
     except (OSError, ValueError, KeyError, IndexError, csv.Error) as error:
         raise unreadable(path, "a DeepLabCut table", error) from error
     frames = _frames(path, table, video)
-    found = FoundFaces(path, video)
-    for name, columns in _faces(path, table).items():
-        found.face(name, name)
+    found = FoundFaces(path, video, say, origin=origin_of(path))
+    pictures = [str(entry[-1]) for entry in table.index]
+    faces = _faces(path, table)
+    people = identities(list(faces), _RESERVED)
+    for name, columns in faces.items():
+        found.face(name, people[name] or name, people[name])
         landmarks = table.values[:, columns[:, :2]]
         likelihood = table.values[:, columns[:, 2]] if columns.shape[1] == 3 else None
         for row, frame in enumerate(frames):
@@ -110,8 +121,16 @@ def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
                 where=f"row {row + 1}, {name}",
                 confidence=None if likelihood is None else likelihood[row],
                 corrected=None if likelihood is None else np.zeros(len(columns), dtype=bool),
+                size=found.size_beside(re.split(r"[/\\]", pictures[row])[-1]),
             )
     return found.faces()
+
+
+def _picture(video: VideoAnnotation, pictures: Pictures, frame: int) -> str:
+    if video.picture_names is not None:
+        return pictures.file(frame)
+    digits = max(4, len(str(video.n_frames - 1)))
+    return f"img{frame:0{digits}d}.png"
 
 
 def _has_faces(video: VideoAnnotation) -> bool:
@@ -123,7 +142,7 @@ def _table(video: VideoAnnotation, frames: list[int], index: Any, *, likelihood:
     with needs("DeepLabCut files"):
         import pandas as pd
     coords = ["x", "y", "likelihood"][: 3 if likelihood else 2]
-    names = individuals(video.faces)
+    names = individuals(video.faces, _RESERVED)
     many = len(video.faces) > 1
     blocks: list[np.ndarray] = []
     columns: list[tuple[str, ...]] = []
@@ -150,13 +169,13 @@ def _table(video: VideoAnnotation, frames: list[int], index: Any, *, likelihood:
     )
 
 
-def _save(table: Any, path: Path) -> list[Path]:
+def _save(table: Any, path: Path, origin: Origin) -> list[Path]:
     with needs("DeepLabCut's H5 files"):
         import tables  # noqa: F401 (pandas asks for it; said here, so that the error is ours)
     as_csv, as_h5 = path.with_name(path.name + ".csv"), path.with_name(path.name + ".h5")
-    with new_file(as_csv) as partial:
+    with new_file(as_csv, origin) as partial:
         table.to_csv(partial, encoding="utf-8", lineterminator="\n")
-    with new_file(as_h5) as partial:
+    with new_file(as_h5, origin) as partial:
         table.to_hdf(partial, key=_KEY, mode="w")
     return [as_csv, as_h5]
 
@@ -164,8 +183,9 @@ def _save(table: Any, path: Path) -> list[Path]:
 def _file(path: Path, video: VideoAnnotation) -> Path:
     if not path.is_dir():
         return path
-    for folder in (path, path / "labeled-data" / file_name(video.name)):
-        files = sorted(folder.glob("CollectedData_*.csv"))
+    below = folder_of_video(path / "labeled-data", video, lambda folder: bool(_tables_in(folder)))
+    for folder in (path, below):
+        files = [] if folder is None else _tables_in(folder)
         if len(files) == 1:
             return files[0]
         if files:
@@ -175,6 +195,10 @@ def _file(path: Path, video: VideoAnnotation) -> Path:
         f"{path}: no CollectedData_*.csv in it or in labeled-data/{file_name(video.name)}; choose "
         "the .csv or .h5 file"
     )
+
+
+def _tables_in(folder: Path) -> list[Path]:
+    return sorted(folder.glob("CollectedData_*.csv"))
 
 
 def _read_csv(path: Path) -> Frame:
@@ -212,25 +236,20 @@ def _read_csv(path: Path) -> Frame:
 
 def _frames(path: Path, table: Frame, video: VideoAnnotation) -> list[int | None]:
     """The frame of each row; None for rows of other videos."""
-    stems = frames_by_name(video)
-    folders: list[str] = []
-    frames: list[int | None] = []
-    for row, entry in enumerate(table.index):
-        parts = re.split(r"[/\\]", "/".join(str(part) for part in entry))
-        number = re.fullmatch(r"(\d+)(?:\.0)?", parts[-1])
-        frame = int(number[1]) if number else frame_of_picture(parts[-1], stems)
-        if frame is None:
-            raise FormatError(
-                f"{path}, row {row + 1}: {parts[-1]!r} has no frame number; call pictures by the "
-                "number of their frame, as in img0012.png"
-            )
-        frames.append(frame)
-        folders.append(parts[-2] if len(parts) > 1 else "")
+    entries = [re.split(r"[/\\]", "/".join(str(part) for part in entry)) for entry in table.index]
+    folders = [parts[-2] if len(parts) > 1 else "" for parts in entries]
     names = list(dict.fromkeys(folders))
-    if len(names) > 1:
-        wanted = names[the_video(path, names, video)]
-        pairs = zip(frames, folders, strict=True)
-        return [frame if folder == wanted else None for frame, folder in pairs]
+    wanted = names[the_video(path, names, video)] if len(names) > 1 else None
+    by_picture = FramesByPicture(path, video)
+    frames: list[int | None] = []
+    for row, (parts, folder) in enumerate(zip(entries, folders, strict=True), 1):
+        number = re.fullmatch(r"(\d+)(?:\.0)?", parts[-1])
+        if wanted is not None and folder != wanted:
+            frames.append(None)
+        elif number:
+            frames.append(int(number[1]))
+        else:
+            frames.append(by_picture.frame(parts[-1], f"row {row}"))
     return frames
 
 
@@ -246,9 +265,10 @@ def _faces(path: Path, table: Frame) -> dict[str, np.ndarray]:
     for number, column in enumerate(table.columns):
         name = str(column[1]) if many else "face 1"
         found.setdefault(name, {}).setdefault(str(column[-2]), {})[str(column[-1])] = number
-    if len(found) > 1:
-        # Where DeepLabCut keeps landmarks that belong to no animal.
-        found.pop("single", None)
+    for name in _RESERVED:
+        others = [set(parts) for other, parts in found.items() if other != name]
+        if name in found and others and set(found[name]) not in others:
+            del found[name]
     faces = {}
     for name, parts in found.items():
         names = list(parts)

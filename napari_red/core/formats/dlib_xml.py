@@ -20,10 +20,18 @@ from xml.sax.saxutils import escape, quoteattr
 import numpy as np
 
 from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
-from napari_red.core.formats.base import FormatError, Options, Steps, file_name, new_file
+from napari_red.core.formats.base import (
+    FormatError,
+    Options,
+    Say,
+    Steps,
+    file_name,
+    new_file,
+    origin_of,
+)
 from napari_red.core.formats.names import individuals, landmark_order
-from napari_red.core.formats.pictures import Pictures, frame_of_picture, frames_by_name
-from napari_red.core.formats.reading import FoundFaces, unreadable
+from napari_red.core.formats.pictures import FramesByPicture, Pictures
+from napari_red.core.formats.reading import FoundFaces, Size, unreadable
 
 _HEAD = """<?xml version='1.0' encoding='UTF-8'?>
 <dataset>
@@ -42,7 +50,10 @@ def write(
         pictures = Pictures(video, out, options)
         names = individuals(video.faces)
         path = out / f"{file_name(video.name)}.xml"
-        with new_file(path) as partial, partial.open("w", encoding="utf-8") as file:
+        with (
+            new_file(path, options.origin(video)) as partial,
+            partial.open("w", encoding="utf-8") as file,
+        ):
             file.write(_HEAD.format(name=escape(video.name)))
             for frame, faces in video.by_frame():
                 pictures.write(frame)
@@ -59,21 +70,17 @@ def write(
     return written
 
 
-def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
+def read(path: Path, video: VideoAnnotation, say: Say) -> list[FaceAnnotation]:
     """Read the boxes with parts; boxes of one label are one face.
 
     Boxes without a label, or with one that is twice in a picture, are told apart by their
     order in the picture.
     """
-    stems = frames_by_name(video)
-    found = FoundFaces(path, video)
-    for file, boxes in _images(path):
-        frame = frame_of_picture(file, stems)
-        if frame is None:
-            raise FormatError(
-                f"{path}, image {file!r}: its name has no frame number; call pictures by the "
-                "number of their frame"
-            )
+    frames = FramesByPicture(path, video)
+    found = FoundFaces(path, video, say, origin=origin_of(path))
+    for file, told, boxes in _images(path):
+        size = told or found.size_beside(file)
+        frame = frames.frame(file, f"image {file!r}")
         labels = [label for label, _ in boxes]
         for number, (label, parts) in enumerate(boxes):
             if not parts:
@@ -81,7 +88,8 @@ def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
             where = f"image {file!r}, box {number + 1}"
             key = label if label and labels.count(label) == 1 else f"face {number + 1}"
             found.face(key, key)
-            found.add(key, frame, _landmarks(path, where, parts), where=where)
+            landmarks = _landmarks(path, where, parts)
+            found.add(key, frame, landmarks, where=where, size=size)
     return found.faces()
 
 
@@ -103,8 +111,8 @@ def _box(face: FaceAnnotation, row: int, name: str) -> str:
 Parts = dict[str, tuple[float, float]]
 
 
-def _images(path: Path) -> Iterator[tuple[str, list[tuple[str, Parts]]]]:
-    """File name and boxes (label, parts) of each image."""
+def _images(path: Path) -> Iterator[tuple[str, Size | None, list[tuple[str, Parts]]]]:
+    """File name, size if it is told and boxes (label, parts) of each image."""
     root = None
     try:
         for event, element in ET.iterparse(path, events=("start", "end")):
@@ -118,11 +126,17 @@ def _images(path: Path) -> Iterator[tuple[str, list[tuple[str, Parts]]]]:
             if event == "end" and element.tag == "image":
                 yield (
                     element.attrib["file"],
+                    _size(element),
                     [(box.findtext("label") or "", _parts(box)) for box in element.iter("box")],
                 )
                 element.clear()
     except (OSError, ET.ParseError, KeyError, ValueError) as error:
         raise unreadable(path, "a dlib XML file", error) from error
+
+
+def _size(image: ET.Element) -> Size | None:
+    width, height = (int(image.attrib.get(side, 0)) for side in ("width", "height"))
+    return (width, height) if width > 0 and height > 0 else None
 
 
 def _parts(box: ET.Element) -> Parts:

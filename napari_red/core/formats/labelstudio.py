@@ -43,7 +43,10 @@ def write(
     following = next(tasks, None)
     while following is not None:
         path = out / f"labelstudio_{len(written) + 1:03d}.json"
-        with new_file(path) as partial, partial.open("w", encoding="utf-8") as file:
+        with (
+            new_file(path, options.origin()) as partial,
+            partial.open("w", encoding="utf-8") as file,
+        ):
             file.write("[")
             for number in range(TASKS_PER_FILE):
                 if following is None:
@@ -53,7 +56,7 @@ def write(
             file.write("\n]\n")
         written.append(path)
     interface = out / "labelstudio.xml"
-    with new_file(interface) as partial:
+    with new_file(interface, options.origin()) as partial:
         partial.write_text(_interface(annotations), encoding="utf-8")
     return [*written, interface]
 

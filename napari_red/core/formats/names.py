@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import count, pairwise
 
 from napari_red.core.annotation import FaceAnnotation
 from napari_red.core.formats.base import FormatError
 from trainer.scheme import scheme_for
+
+_ANYBODY = re.compile(r"(face|individual|animal|track|instance)?[ _-]*\d*", re.IGNORECASE)
+"""Names that programs make up."""
+
+_NUMBERED = re.compile(r"(.+) \((\d+)\)", re.DOTALL)
 
 
 def landmark_names(n_landmarks: int) -> list[str]:
@@ -66,12 +72,44 @@ def landmark_order(names: Sequence[str], n_landmarks: int, where: str) -> list[i
     return list(range(n_landmarks))
 
 
-def individuals(faces: Sequence[FaceAnnotation]) -> dict[int, str]:
+def individuals(faces: Sequence[FaceAnnotation], reserved: Sequence[str] = ()) -> dict[int, str]:
     """Slot to a name for files that have one name for a face: the identity if there is
-    one, else the face's name; a name that occurs twice gets the slot's number."""
+    one, else the face's name; a name that occurs twice, or is reserved, gets a number."""
     names = {face.face: face.identity or face.name or f"face {face.face + 1}" for face in faces}
-    every = list(names.values())
-    return {
-        slot: name if every.count(name) == 1 else f"{name} ({slot + 1})"
-        for slot, name in names.items()
+    many = Counter(names.values())
+    numbered = {name for name in many if many[name] > 1 or name in reserved}
+    taken = set(many) | set(reserved)
+    found = {}
+    for slot, name in sorted(names.items()):
+        free = (f"{name} ({number})" for number in count(slot + 1))
+        found[slot] = next(new for new in free if new not in taken) if name in numbered else name
+        taken.add(found[slot])
+    return found
+
+
+def identities(names: Sequence[str], reserved: Sequence[str] = ()) -> dict[str, str | None]:
+    """The inverse of :func:`individuals`: who the faces of a file are.
+
+    None for names that programs give to anybody, such as ``face 1`` and ``track_0``. Names
+    that differ in a rising number in parentheses are one person's.
+
+    Parameters
+    ----------
+    names : one for each face, distinct, in the order of the file
+    """
+    numbers: dict[str, list[int]] = {}
+    for match in filter(None, map(_NUMBERED.fullmatch, names)):
+        numbers.setdefault(match[1], []).append(int(match[2]))
+    ours = {
+        name
+        for name, found in numbers.items()
+        if name in reserved or (len(found) > 1 and found == sorted(found) and name not in names)
     }
+
+    def identity(name: str) -> str | None:
+        match = _NUMBERED.fullmatch(name)
+        if match and match[1] in ours:
+            name = match[1]
+        return None if not name.strip() or _ANYBODY.fullmatch(name) else name
+
+    return {name: identity(name) for name in names}

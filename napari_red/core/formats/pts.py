@@ -21,13 +21,15 @@ from napari_red.core.formats import faces_table
 from napari_red.core.formats.base import (
     FormatError,
     Options,
+    Say,
     Steps,
     claim_folder,
     file_name,
     make_folder,
     new_file,
+    origin_of,
 )
-from napari_red.core.formats.reading import FoundFaces
+from napari_red.core.formats.reading import FoundFaces, folder_of_video
 from trainer.data.pts import read_pts, write_pts
 from trainer.scheme import SUBSET_7
 
@@ -42,18 +44,17 @@ def write(
 
     Files of an earlier export that are no longer true are removed.
     """
-    folders = []
-    for video in annotations:
-        folder = out / file_name(video.name)
-        claim_folder(folder, "**/annot/*.pts", "annotation files")
-        with new_file(folder / faces_table.NAME) as table:
+    folders = [out / file_name(video.name) for video in annotations]
+    for video, folder in zip(annotations, folders, strict=True):
+        claim_folder(folder, "**/annot/*.pts", "annotation files", options.origin(video))
+    for video, folder in zip(annotations, folders, strict=True):
+        with new_file(folder / faces_table.NAME, options.origin(video)) as table:
             files = [
                 _write_face(video, face, folder, face_folder(folder, face.face), steps)
                 for face in video.faces
             ]
             faces_table.write(table, video, files)
         _remove_faces(folder, {face.face for face in video.faces})
-        folders.append(folder)
     return folders
 
 
@@ -62,7 +63,7 @@ def face_folder(folder: Path, face: int) -> Path:
     return folder / "annot" if face == 0 else folder / f"face_{face + 1}" / "annot"
 
 
-def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
+def read(path: Path, video: VideoAnnotation, say: Say) -> list[FaceAnnotation]:
     """Read a folder of ``.pts`` files, a video's folder of 300-VW, or the folder above it.
 
     Names, what is accepted, corrected and hidden, and models come from the table beside
@@ -70,7 +71,8 @@ def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
     """
     folders = _face_folders(path, video)
     stems = _frames_by_stem(video)
-    found = FoundFaces(path, video, _n_landmarks(folders))
+    origin = origin_of(_of_the_video(min(folders.items())[1]))
+    found = FoundFaces(path, video, say, _n_landmarks(folders), origin)
     for face, folder in sorted(folders.items()):
         rows = _table_rows(folder)
         told = [row for file, row in sorted(rows.items()) if file.parent == folder]
@@ -145,20 +147,26 @@ def _face_folders(path: Path, video: VideoAnnotation) -> dict[int, Path]:
         raise FormatError(
             f"{path}: isn't a folder; choose the folder that holds the .pts files, or annot/"
         )
-    for folder in (path, path / file_name(video.name)):
-        if any(folder.glob("*.pts")):
-            return {0: folder}
-        faces = {0: folder / "annot"}
-        for below in folder.glob("face_*"):
-            if match := _FACE_FOLDER.match(below.name):
-                faces[int(match[1]) - 1] = below / "annot"
-        faces = {face: annot for face, annot in faces.items() if any(annot.glob("*.pts"))}
-        if faces:
-            return faces
+    if faces := _faces_in(path):
+        return faces
+    below = folder_of_video(path, video, lambda folder: bool(_faces_in(folder)))
+    if below is not None:
+        return _faces_in(below)
     raise FormatError(
         f"{path}: no .pts file in it, in annot/ or in {file_name(video.name)}/annot; choose the "
         "folder that holds them"
     )
+
+
+def _faces_in(folder: Path) -> dict[int, Path]:
+    """Face number to the folder of its files, for a video's folder or that of one face."""
+    if any(folder.glob("*.pts")):
+        return {0: folder}
+    faces = {0: folder / "annot"}
+    for below in folder.glob("face_*"):
+        if match := _FACE_FOLDER.match(below.name):
+            faces[int(match[1]) - 1] = below / "annot"
+    return {face: annot for face, annot in faces.items() if any(annot.glob("*.pts"))}
 
 
 def _n_landmarks(folders: dict[int, Path]) -> int:
@@ -168,14 +176,17 @@ def _n_landmarks(folders: dict[int, Path]) -> int:
     return 7 if len(landmarks) == len(SUBSET_7) else 68
 
 
-def _table_rows(folder: Path) -> dict[Path, faces_table.Row]:
-    """What a table says of a face's files: beside ``annot``, beside ``face_2``, or among them."""
+def _of_the_video(folder: Path) -> Path:
+    """Where a table of a face's files is: beside ``annot``, beside ``face_2``, or among them."""
+    if folder.name != "annot":
+        return folder
     above = folder.parent
-    if folder.name == "annot" and _FACE_FOLDER.match(above.name):
-        above = above.parent
-    elif folder.name != "annot":
-        above = folder
-    return faces_table.read(above / faces_table.NAME)
+    return above.parent if _FACE_FOLDER.match(above.name) else above
+
+
+def _table_rows(folder: Path) -> dict[Path, faces_table.Row]:
+    """What a table says of a face's files."""
+    return faces_table.read(_of_the_video(folder) / faces_table.NAME)
 
 
 def _frames_by_stem(video: VideoAnnotation) -> dict[str, int]:

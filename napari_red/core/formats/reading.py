@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import glob
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
-from napari_red.core.formats.base import FormatError
+from napari_red.core.formats.base import FormatError, Say, file_name, origin_of
+from napari_red.core.formats.marker import Origin
+from trainer.data.frame_folder import picture_size
+from trainer.data.video_base import VideoError
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+_SAME_SHAPE = 0.02
+"""How much a picture's two sides may be scaled differently: sides are whole, often even."""
 
 
 @dataclass
@@ -31,12 +42,26 @@ class FoundFaces:
         The file, for messages.
     video : VideoAnnotation
         What is known of the video.
+    say : gets what the person should look at
     n_landmarks : int
+    origin : Origin
+        What the file is of, as far as it tells: of pictures of another size, landmarks are
+        scaled to the video's.
     """
 
-    def __init__(self, source: Path, video: VideoAnnotation, n_landmarks: int = 68) -> None:
+    def __init__(
+        self,
+        source: Path,
+        video: VideoAnnotation,
+        say: Say,
+        n_landmarks: int = 68,
+        origin: Origin | None = None,
+    ) -> None:
         self.source, self.video, self.n_landmarks = source, video, n_landmarks
+        self._say, self._origin = say, origin or Origin()
         self._faces: dict[Hashable, _Face] = {}
+        self._scaled: dict[Size, None] = {}
+        self._beside: Size | None = None
 
     def face(self, key: Hashable, name: str | None = None, identity: str | None = None) -> None:
         """Announce a face; the first one announced gets slot 0, and so on."""
@@ -54,6 +79,7 @@ class FoundFaces:
         corrected: np.ndarray | None = None,
         accepted: bool = False,
         model: str | None = None,
+        size: Size | None = None,
     ) -> None:
         """One face in one frame; a row without any position is left out.
 
@@ -66,12 +92,13 @@ class FoundFaces:
         visible : (L,) bool, by default where there is a position
         confidence : (L,), 0 … 1, by default unknown
         corrected : (L,) bool, by default where there is a position: a person's labels
+        size : of the picture that was labelled, by default what the origin says
 
         Raises
         ------
         FormatError
-            Wrong number of landmarks, a frame that the video lacks, or one face twice in
-            a frame.
+            Wrong number of landmarks, a frame that the video lacks, one face twice in a
+            frame, or a picture of another shape.
         """
         at = f"{self.source}, {where}" if where else str(self.source)
         landmarks = np.asarray(landmarks, np.float64)
@@ -88,6 +115,7 @@ class FoundFaces:
         labelled = np.isfinite(landmarks).all(axis=1)
         if not labelled.any():
             return
+        landmarks = self._fitted(landmarks, size or self._origin.size, at)
         self.face(key)
         face = self._faces[key]
         if frame in face.rows:
@@ -103,6 +131,17 @@ class FoundFaces:
             labelled if corrected is None else np.asarray(corrected, bool) & labelled,
         )
         face.accepted[frame], face.models[frame] = accepted, model
+
+    def size_beside(self, name: str) -> Size | None:
+        """The size of the pictures that a file names, if one of those named so far lies
+        where its name says, seen from the file."""
+        path = self.source.parent / name
+        # A picture that can't be read isn't what was asked for: its size stays unknown.
+        with suppress(OSError, VideoError):
+            if self._beside is None and path.is_file():
+                height, width = picture_size(path)
+                self._beside = (width, height)
+        return self._beside
 
     def faces(self) -> list[FaceAnnotation]:
         """The faces in the order they were announced; those without a row are left out.
@@ -139,17 +178,71 @@ class FoundFaces:
                 f"{self.source}: no landmarks of {self.video.name} in it; check the file, and "
                 "that it belongs to this video"
             )
+        self._say_what_is_odd(found)
         return found
 
+    def _fitted(self, landmarks: np.ndarray, size: Size | None, at: str) -> np.ndarray:
+        """Landmarks of a picture of another size, in pixels of the video."""
+        wanted = (self.video.width, self.video.height)
+        if size is None or size == wanted:
+            return landmarks
+        scale = np.array(wanted) / np.array(size)
+        if abs(scale[0] / scale[1] - 1) > _SAME_SHAPE:
+            raise FormatError(
+                f"{at}: was labelled in a picture of {size[0]} × {size[1]} pixels, and "
+                f"{self.video.name} has {wanted[0]} × {wanted[1]}, another shape; choose labels "
+                "of this video"
+            )
+        self._scaled[size] = None
+        return (landmarks + 0.5) * scale - 0.5
 
-def the_video(source: Path, names: Sequence[str], video: VideoAnnotation) -> int:
-    """Which of the videos in a file is meant: the one of the same name, or the only one.
+    def _say_what_is_odd(self, faces: Sequence[FaceAnnotation]) -> None:
+        name, wanted = self.video.name, f"{self.video.width} × {self.video.height} pixels"
+        if self._origin.video and self.video.id not in ("", self._origin.video):
+            self._say(
+                f"{self.source}: was made of another video than {name}, or of another copy of it; "
+                "check that the labels fit"
+            )
+        for width, height in self._scaled:
+            self._say(
+                f"{self.source}: was labelled in pictures of {width} × {height} pixels; the "
+                f"landmarks were scaled to the {wanted} of {name}"
+            )
+        outside = sum(_n_outside(face, self.video) for face in faces)
+        if outside:
+            self._say(
+                f"{self.source}: {outside} of {sum(len(face.frames) for face in faces)} faces lie "
+                f"outside the {wanted} of {name}; they may have been labelled at another size, so "
+                "check them"
+            )
+
+
+def _n_outside(face: FaceAnnotation, video: VideoAnnotation) -> int:
+    """In how many frames the middle of a face is outside the picture."""
+    middle = np.nanmedian(face.landmarks, axis=1)
+    inside = (middle >= -0.5) & (middle <= np.array([video.width, video.height]) - 0.5)
+    return int((~inside.all(axis=1)).sum())
+
+
+def the_video(
+    source: Path, names: Sequence[str], video: VideoAnnotation, ids: Sequence[str] = ()
+) -> int:
+    """Which of the videos in a file is meant: the same one, that of its name, or the only one.
+
+    Parameters
+    ----------
+    names : file names or paths of the videos in it
+    ids : ids of the videos, where the file says them
 
     Raises
     ------
     FormatError
         If there are several and none, or more than one, is called so.
     """
+    if video.id and video.id in ids:
+        return list(ids).index(video.id)
+    if video.path is not None and list(names).count(str(video.path)) == 1:
+        return list(names).index(str(video.path))
     wanted = {video.name.lower()}
     if video.path is not None:
         wanted |= {video.path.name.lower(), video.path.stem.lower()}
@@ -165,6 +258,39 @@ def the_video(source: Path, names: Sequence[str], video: VideoAnnotation) -> int
         f"{source}: {what} called {video.name} in it (there are: {listed}); rename the video or "
         "choose another file"
     )
+
+
+def folder_of_video(
+    above: Path, video: VideoAnnotation, holds: Callable[[Path], bool]
+) -> Path | None:
+    """Which of the folders in ``above`` is a video's; None where none is.
+
+    That is the one that this program wrote of the same video, else that of the same name.
+
+    Parameters
+    ----------
+    holds : whether a folder has annotation in it
+
+    Raises
+    ------
+    FormatError
+        If several videos of that name were exported, none of them this one.
+    """
+    name = file_name(video.name)
+    numbered = [path for path in sorted(above.glob(f"{glob.escape(name)}_*")) if path.is_dir()]
+    folders = [path for path in (above / name, *numbered) if holds(path)]
+    ids = [origin_of(path).video for path in folders]
+    if video.id and video.id in ids:
+        return folders[ids.index(video.id)]
+    others = [path.name for path, other in zip(folders, ids, strict=True) if other]
+    if above / name not in folders:
+        return None
+    if name in others and len(others) > 1:
+        raise FormatError(
+            f"{above}: several videos are called {video.name} in it ({', '.join(others)}), and "
+            "none was made from this one; choose the folder of one of them"
+        )
+    return above / name
 
 
 def unreadable(path: Path, what: str, error: Exception) -> FormatError:

@@ -59,7 +59,7 @@ _ALL = (
         "DeepLabCut labels (.csv, .h5)",
         "labeled-data/NAME/CollectedData_napari-red.csv, .h5",
         "DeepLabCut, napari-deeplabcut, lightning-pose",
-        "frames (img0000.png) and pixels from 0, centres at integers",
+        "frames (img0000.png, or the pictures' names) and pixels from 0, centres at integers",
         "positions of hidden landmarks, confidence, acceptance",
         extra="formats",
         writer=deeplabcut.write_labels,

@@ -17,9 +17,17 @@ from typing import Any
 import numpy as np
 
 from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
-from napari_red.core.formats.base import Options, Steps, needs, new_file
-from napari_red.core.formats.names import edges, individuals, landmark_names, landmark_order
-from napari_red.core.formats.reading import FoundFaces, the_video, unreadable
+from napari_red.core.formats.base import Options, Say, Steps, needs, new_file
+from napari_red.core.formats.marker import Origin
+from napari_red.core.formats.names import (
+    edges,
+    identities,
+    individuals,
+    landmark_names,
+    landmark_order,
+)
+from napari_red.core.formats.pictures import FramesByPicture
+from napari_red.core.formats.reading import FoundFaces, Size, the_video, unreadable
 from trainer.data.frame_folder import pictures_in
 
 
@@ -49,7 +57,7 @@ def write(
             frames.append(sio.LabeledFrame(video=there, frame_idx=frame, instances=instances))
     labels = sio.Labels(frames, videos=videos, skeletons=list(skeletons.values()), tracks=tracks)
     path = out / "labels.slp"
-    with new_file(path) as partial:
+    with new_file(path, options.origin()) as partial:
         # sleap-io goes by the suffix.
         with_suffix = partial.with_name(partial.name + ".slp")
         try:
@@ -60,7 +68,7 @@ def write(
     return [path]
 
 
-def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
+def read(path: Path, video: VideoAnnotation, say: Say) -> list[FaceAnnotation]:
     """Read the instances of one video; a track is a face.
 
     Instances without a track are told apart by their order in the frame. Where a frame has
@@ -75,14 +83,18 @@ def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
     except Exception as error:  # what h5py and sleap-io raise on a broken file has no one class
         raise unreadable(path, "a SLEAP file", error) from error
     wanted = labels.videos[the_video(path, names, video)]
-    found = FoundFaces(path, video)
+    found = FoundFaces(path, video, say, origin=Origin(size=_size(wanted)))
+    people = identities([str(track.name or "") for track in labels.tracks])
     for track in labels.tracks:
-        found.face(id(track), track.name)
+        identity = people[str(track.name or "")]
+        found.face(id(track), identity or track.name, identity)
     orders: dict[int, list[int]] = {}
+    by_picture = FramesByPicture(path, video)
     for labelled in labels:
         if labelled.video is not wanted:
             continue
         where = f"frame {labelled.frame_idx}"
+        frame = _frame(labelled, by_picture, video, where)
         for nth, instance in enumerate(_instances(sio, labelled)):
             skeleton = instance.skeleton
             if id(skeleton) not in orders:
@@ -93,7 +105,7 @@ def read(path: Path, video: VideoAnnotation) -> list[FaceAnnotation]:
             known = np.isfinite(points["xy"]).all(axis=1)
             found.add(
                 f"face {nth + 1}" if instance.track is None else id(instance.track),
-                int(labelled.frame_idx),
+                frame,
                 points["xy"],
                 where=where,
                 visible=points["visible"] & known,
@@ -126,6 +138,22 @@ def _file_of(video: Any) -> str:
     if isinstance(video.filename, list):
         return str(Path(video.filename[0]).parent) if video.filename else ""
     return str(video.filename)
+
+
+def _size(video: Any) -> Size | None:
+    shape = (video.backend_metadata or {}).get("shape")
+    if not shape or len(shape) != 4 or not shape[1] or not shape[2]:
+        return None
+    return int(shape[2]), int(shape[1])
+
+
+def _frame(labelled: Any, by_picture: FramesByPicture, video: VideoAnnotation, where: str) -> int:
+    """The frame, from 0: that of the picture of this name, where both are pictures."""
+    told, pictures = int(labelled.frame_idx), labelled.video.filename
+    if video.picture_names is None or not isinstance(pictures, list) or told >= len(pictures):
+        return told
+    named = by_picture.named(str(pictures[told]), where)
+    return told if named is None else named
 
 
 def _skeleton(sio: Any, n_landmarks: int) -> Any:

@@ -49,7 +49,10 @@ def write_csv(
 ) -> list[Path]:
     """Write ``OUT/landmarks.csv``; unknown values are empty."""
     path = out / "landmarks.csv"
-    with new_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+    with (
+        new_file(path, options.origin()) as partial,
+        partial.open("w", encoding="utf-8", newline="") as file,
+    ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for table in _tables(annotations, steps):
@@ -85,7 +88,7 @@ def write_parquet(
     about = {"frame": "from 0", "x, y": "pixels from 0, pixel centres at integers"}
     schema = pa.schema([(name, types.get(name, words)) for name in COLUMNS], metadata=about)
     path = out / "landmarks.parquet"
-    with new_file(path) as partial, pq.ParquetWriter(partial, schema) as writer:
+    with new_file(path, options.origin()) as partial, pq.ParquetWriter(partial, schema) as writer:
         for table in _tables(annotations, steps):
             columns = [
                 pa.array(np.array(table[name]), field.type, from_pandas=True)

@@ -92,6 +92,29 @@ def test_names_that_no_file_can_have_are_replaced(key, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+@pytest.mark.parametrize("key", EVERY)
+@pytest.mark.parametrize("name", ["a" * 251, "日" * 80, "日" * 83])
+def test_names_that_are_too_long_for_files_are_shortened(key, name, tmp_path):
+    written = FORMATS[key].write([made_video(name), made_video(name)], tmp_path)
+    assert all(path.exists() for path in written)
+    if key in READABLE:
+        assert FORMATS[key].read(written[0], made_video(name))
+
+
+@pytest.mark.parametrize("key", ["pts", "dlib", "cvat", "deeplabcut", "deeplabcut-tracks"])
+def test_long_names_that_begin_alike_stay_apart(key, tmp_path):
+    videos = [made_video("a" * 240 + end) for end in "bcb"]
+    written = FORMATS[key].write(videos, tmp_path)
+    parts = 2 if key.startswith("deeplabcut") else 1
+    assert len(set(written)) == 3 * parts + (key == "cvat")
+
+
+@pytest.mark.parametrize("key", [key for key in EVERY if key != "pts"])
+def test_a_folder_whose_path_is_too_long_says_so(key, tmp_path):
+    with pytest.raises(FormatError, match="can't be written"):
+        FORMATS[key].write([made_video()], tmp_path / ("x" * 300))
+
+
 def test_the_extra_is_named_where_a_package_is_missing(tmp_path, monkeypatch):
     for key, module in (("sleap", "sleap_io"), ("parquet", "pyarrow"), ("deeplabcut", "tables")):
         monkeypatch.setitem(sys.modules, module, None)
