@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from napari_red.core.annotation import VideoAnnotation, pseudonyms
-from napari_red.core.formats.base import Options, distinct_names
+from napari_red.core.formats.base import Options
 from napari_red.core.formats.registry import format_called
 from napari_red.core.gather import annotation_of
 from napari_red.core.jobs import ProgressCallback, ShouldStop
@@ -78,9 +78,6 @@ def export_project(
 ) -> ExportSummary:
     """Export the videos of a project.
 
-    Videos of one name get a number behind it by their place in the project, so that each is
-    called the same in every export.
-
     Parameters
     ----------
     out_dir : the folder, made if missing
@@ -99,29 +96,22 @@ def export_project(
         When ``should_stop`` answers True.
     """
     choice = choice or ExportChoice()
-    videos = project.videos()
-    names = distinct_names([video.name for video in videos])
-    chosen = {
-        name: video
-        for name, video in zip(names, videos, strict=True)
-        if video_ids is None or video.id in set(video_ids)
-    }
+    chosen = [v for v in project.videos() if video_ids is None or v.id in set(video_ids)]
     if not chosen:
         raise ExportError(f"{project.path}: no video in it; add and pre-annotate one first")
-    annotations: Sequence[VideoAnnotation] = [
-        replace(annotation_of(project, video), name=name) for name, video in chosen.items()
-    ]
+    annotations: Sequence[VideoAnnotation] = [annotation_of(project, video) for video in chosen]
     if not any(video.faces for video in annotations):
-        raise ExportError(f"{', '.join(chosen)}: no landmarks yet; pre-annotate it first")
+        names = ", ".join(video.name for video in annotations)
+        raise ExportError(f"{names}: no landmarks yet; pre-annotate it first")
     if choice.pseudonyms:
         annotations, _ = pseudonyms(annotations, secret(project))
-    with _Pictures(project, chosen) as pictures:
-        frame_image = pictures if choice.pictures else None
-        options = Options(choice.only_accepted, choice.n_points, frame_image)
+    called = {v.name: record for v, record in zip(annotations, chosen, strict=True)}
+    with _Pictures(project, called) as p:
+        options = Options(choice.only_accepted, choice.n_points, p if choice.pictures else None)
         written = format_called(choice.format).write(
             annotations, out_dir, options, on_progress, should_stop
         )
-    wanted = [video.wanted_frames for video in chosen.values()]
+    wanted = [video.wanted_frames for video in chosen]
     return _summary(Path(out_dir), written, annotations, wanted, choice)
 
 
