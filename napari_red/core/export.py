@@ -78,9 +78,6 @@ def export_project(
 ) -> ExportSummary:
     """Export the videos of a project.
 
-    Videos of one name get a number behind it by their place in the project, so that each is
-    called the same in every export.
-
     Parameters
     ----------
     out_dir : the folder, made if missing

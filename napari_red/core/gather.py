@@ -10,7 +10,7 @@ import numpy as np
 from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
 from napari_red.core.chunks import CHUNK, chunk_of
 from napari_red.core.find_videos import find_video
-from napari_red.core.formats.base import distinct_names
+from napari_red.core.formats.base import distinct
 from napari_red.core.marks import Marks
 from napari_red.core.project import Project
 from napari_red.core.records import TrackRecord, VideoRecord
@@ -24,9 +24,8 @@ def annotation_of(project: Project, video: VideoRecord) -> VideoAnnotation:
     now if it was moved with the project; None where another video lies there.
     """
     rows = project.database.read("SELECT id, name FROM videos ORDER BY id")
-    names = dict(
-        zip([row[0] for row in rows], distinct_names([row[1] for row in rows]), strict=True)
-    )
+    called = distinct([name for _, name in rows])
+    names = {key: name for (key, _), name in zip(rows, called, strict=True)}
     models = project.run_models(video.id)
     faces = tuple(_face(project, track, models) for track in project.tracks(video.id))
     return VideoAnnotation(
@@ -45,6 +44,8 @@ def annotation_of(project: Project, video: VideoRecord) -> VideoAnnotation:
 
 
 def _path(project: Project, video: VideoRecord) -> Path | None:
+    """Where a video was last seen, or where it lies now if it was moved with the project;
+    None where another video lies there."""
     found = find_video(project, video, most_files=0)
     if found.path is None and not found.changed:
         return Path(video.path)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_red.core import cells
+from napari_red.core.find_videos import find_video
 from napari_red.core.project import Project
 from napari_red.core.records import Correction
 from napari_red.core.video_names import told_apart
@@ -196,10 +197,8 @@ class _Copy:
         for number in self.videos:
             (row,) = self.read(f"SELECT {', '.join(columns)} FROM videos WHERE id = ?", (number,))
             values = dict(zip(columns, row, strict=True))
-            path = Path(values["path"])
-            if not path.exists() and values["relative"]:
-                moved = self.project.path.absolute().parent / values["relative"]
-                path = moved if moved.exists() else path
+            found = find_video(self.project, self.project.video(number), most_files=0)
+            path = found.path or Path(values["path"])
             values |= {"path": str(path), "relative": relative_to_project(path, self.target)}
             self.db.execute(
                 f"INSERT INTO videos (id, {', '.join(columns)})"

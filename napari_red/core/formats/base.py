@@ -184,8 +184,7 @@ def prepare(
     if not annotations:
         raise FormatError("no video to export; open or pre-annotate one first")
     prepared = []
-    called = distinct_names([video.name for video in annotations])
-    for video, name in zip(annotations, called, strict=True):
+    for video, name in zip(annotations, distinct([v.name for v in annotations]), strict=True):
         faces = []
         for face in video.faces:
             keep = np.asarray(face.labelled.any(axis=1))
@@ -322,14 +321,14 @@ def file_name(name: str) -> str:
     return shortened(name, _LONGEST)
 
 
-def distinct_names(names: Sequence[str]) -> list[str]:
-    """Names with a number behind those that are the same, as names of files, as one before."""
+def distinct(names: Sequence[str]) -> list[str]:
+    """The names, of which those that files would share get a number."""
     taken: set[str] = set()
     found = []
-    for wanted in names:
-        name, number = wanted, 2
+    for first in names:
+        name, number = first, 2
         while file_name(name).lower() in taken:
-            name, number = f"{wanted}_{number}", number + 1
+            name, number = f"{first}_{number}", number + 1
         taken.add(file_name(name).lower())
         found.append(name)
     return found

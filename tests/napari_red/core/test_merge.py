@@ -3,6 +3,7 @@ import pytest
 
 from napari_red.core import edits, track_edits
 from napari_red.core.blank_video import BlankVideo
+from napari_red.core.locate import locate
 from napari_red.core.merge import MergeError, merge
 from napari_red.core.project import Project
 from napari_red.core.records import Prediction
@@ -168,3 +169,17 @@ def test_nothing_is_left_where_merging_fails(two, tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         merge([session.project.path for session in two], tmp_path / "both.red")
     assert not (tmp_path / "both.red").exists()
+
+
+def test_a_video_is_found_in_a_project_that_was_moved_with_it(tmp_path):
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    annotated(before, "a").close()
+    before.rename(after)
+    before.mkdir()
+    (before / "a.mp4").write_bytes(b"another video lies there now")
+    (tmp_path / "all").mkdir()
+    merge([after / "a.red"], tmp_path / "all" / "all.red")
+    with Project(tmp_path / "all" / "all.red") as merged:
+        (record,) = merged.videos()
+        assert locate(merged, record) == after / "a.mp4"
