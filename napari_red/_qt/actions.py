@@ -19,8 +19,10 @@ class Shown(Protocol):
     """What actions need of the view that they belong to, where it is explained."""
 
     session: Session | None
-    points: LandmarksLayer | None
     face: int
+
+    @property
+    def points(self) -> LandmarksLayer | None: ...
 
     @property
     def frame(self) -> int: ...

@@ -6,9 +6,11 @@ from weakref import WeakSet
 
 import napari
 from napari.layers import Image
+from napari.utils.notifications import show_info
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
+from napari_red._qt.seen import flat
 from napari_red._qt.video_layer import VideoLayer
 from napari_red.core.frames import VideoStack
 
@@ -17,7 +19,8 @@ _attached: WeakSet = WeakSet()
 
 def attach(viewer: napari.Viewer) -> None:
     """From now on, videos in this viewer begin at their first frame, play at their own
-    speed, and stop decoding when they are removed. Doing it twice does no harm."""
+    speed, stop decoding when they are removed, and are shown as flat pictures. Doing it
+    twice does no harm."""
     if viewer in _attached:
         return
     _attached.add(viewer)
@@ -39,6 +42,13 @@ def attach(viewer: napari.Viewer) -> None:
         if isinstance(event.value, VideoLayer):
             event.value.close()
 
+    def turned(event) -> None:
+        # Only after everybody has heard of the other display, or some would show it.
+        if not flat(viewer):
+            QTimer.singleShot(0, lambda: _lay_flat(viewer))
+
+    viewer.dims.events.ndisplay.connect(turned)
+    viewer.dims.events.order.connect(turned)
     viewer.layers.events.inserted.connect(inserted)
     viewer.layers.events.removed.connect(removed)
 
@@ -64,6 +74,19 @@ def dims_widget(viewer: napari.Viewer) -> QWidget | None:
         return whole.window._qt_viewer.dims
     except AttributeError:
         return None
+
+
+def _lay_flat(viewer: napari.Viewer) -> None:
+    """Show pictures again if a video is to be seen, which has nothing else to show."""
+    shown = [one for one in viewer.layers if isinstance(one, VideoLayer) and one.visible]
+    if not shown or flat(viewer):
+        return
+    viewer.dims.ndisplay = 2
+    viewer.dims.order = tuple(range(viewer.dims.ndim))
+    show_info(
+        f"{shown[0].name} is shown frame by frame: 3D and rolled axes would need the whole video "
+        "at once. Hide it with its eye to look at other layers so."
+    )
 
 
 def _replace(viewer: napari.Viewer, image: Image) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Vectors
 
+from napari_red._qt.in_place import keep_in_place
 from napari_red.core.appearance import Appearance, Look, appearance, point_sizes
 from napari_red.core.frame_view import FrameView
 from napari_red.core.palette import landmark_colours
@@ -27,6 +28,7 @@ class ContoursLayer(Vectors):
         }
         super().__init__(np.zeros((0, 2, 2)), **(options | kwargs))
         self.resize(n_faces, n_landmarks)
+        keep_in_place(self)
 
     def resize(self, n_faces: int, n_landmarks: int) -> None:
         """Hold that many faces from now on; nothing is shown until :meth:`fill`."""

@@ -106,7 +106,7 @@ class FacesControl(QObject):
         session = self.work.session
         frame = None if session is None else first_frame(session, face)
         if frame is not None:
-            self.work.viewer.dims.set_current_step(0, frame)
+            self.work.view.turn_to(frame)
         self._choose(face)
 
     def _name(self, name: str) -> None:

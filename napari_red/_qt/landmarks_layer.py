@@ -14,6 +14,7 @@ from napari.layers.points.points import Mode, Symbol, _PointsSlicingState
 from napari.utils.notifications import show_info
 
 from napari_red._qt import tools
+from napari_red._qt.in_place import keep_in_place
 from napari_red.core.appearance import Appearance, Look, appearance, label_texts
 from napari_red.core.face_tool import FaceFrame
 from napari_red.core.frame_view import FrameView
@@ -88,6 +89,7 @@ class LandmarksLayer(Points):
         self.resize(n_faces, n_landmarks)
         self.mouse_double_click_callbacks.append(tools.double_click)
         self.events.data.connect(self._on_data)
+        keep_in_place(self)
         self.events.set_data.connect(lambda: self.on_dragged())
 
     def resize(self, n_faces: int, n_landmarks: int) -> None:
@@ -249,6 +251,12 @@ class LandmarksLayer(Points):
             show_info("The layer stays where it is. Press W to move, turn and scale a face.")
             mode = Mode.SELECT
         return super()._mode_setter_helper(mode)
+
+    def _on_editable_changed(self) -> None:
+        """Points can be dragged again after 3D, where napari lets nobody change any."""
+        super()._on_editable_changed()
+        if self.editable:
+            self.mode = "select"
 
     def _move(self, selection_indices: Any, position: Any) -> None:
         chosen = self.chosen()

@@ -10,6 +10,7 @@ from napari.layers import Layer
 from napari.utils.notifications import show_error, show_warning
 
 from napari_red._qt.background import Background
+from napari_red._qt.time_axis import turn_to
 from napari_red._qt.video_layer import VideoLayer
 from napari_red.core.frames import VideoStack
 from napari_red.core.locate import MovedVideoError, check_same, locate
@@ -84,7 +85,7 @@ class ProjectLayer:
             self._leave()
             self.layer.turn_to(stack)
             self._open(self.layer)
-        self.viewer.dims.set_current_step(0, self.frames.get(Path(stack.video.path), 0))
+        turn_to(self.viewer, self.layer, self.frames.get(Path(stack.video.path), 0))
         self.viewer.reset_view()
         then()
 

@@ -45,7 +45,7 @@ class ReviewControl(QObject):
             (panel.redo, work.view.redo),
         ):
             pressed.clicked.connect(lambda _, act=act: act())
-        strip.went.connect(lambda frame: work.viewer.dims.set_current_step(0, frame))
+        strip.went.connect(work.view.turn_to)
         strip.accepted_and_went.connect(actions.accept_and_go)
         strip.resized.connect(self.ask_overview)
         work.changed.connect(self._on_changed)

@@ -7,10 +7,11 @@ from typing import Any
 
 from napari.layers import Image
 from napari.layers.image.image import _ImageSlicingState
-from napari.utils.notifications import show_error
+from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
+from napari_red._qt.in_place import keep_in_place
 from napari_red.core.frames import PATIENCE_S, Screen, VideoStack
 
 POLL_MS = 15
@@ -19,6 +20,15 @@ POLL_MS = 15
 
 class _ScreenSlicing(_ImageSlicingState):
     """Takes the displayed slice from the layer's screen; ``layer.data`` stays exact."""
+
+    def make_slice_input(self, dims: Any) -> Any:
+        """The shown frame's picture, even if the canvas is in 3D or shows time as an axis of
+        its own: the whole video would be needed for that."""
+        asked = super().make_slice_input(dims)
+        order = tuple(range(asked.ndim))
+        if asked.ndisplay == 2 and set(asked.displayed) == set(order[-2:]):
+            return asked
+        return replace(asked, ndisplay=2, order=order)
 
     def _make_slice_request_internal(self, **kwargs: Any) -> Any:
         request = super()._make_slice_request_internal(**kwargs)
@@ -55,6 +65,7 @@ class VideoLayer(Image):
             "projection_mode": "none",
         }
         super().__init__(stack, rgb=True, multiscale=False, **(options | kwargs))
+        keep_in_place(self)
 
     @property
     def shown_frame(self) -> int:
@@ -67,6 +78,11 @@ class VideoLayer(Image):
         """True while the picture on the canvas isn't that of the slider's frame."""
         return self.screen.late
 
+    @property
+    def outside(self) -> bool:
+        """True while the slider is before the first frame or after the last one."""
+        return self._slice.empty
+
     def follow_up(self) -> None:
         """Say what is wrong with the frame; look again soon if it isn't decoded yet."""
         if self.screen.trouble and self.screen.trouble != self._said:
@@ -74,7 +90,7 @@ class VideoLayer(Image):
         self._said = self.screen.trouble
         if self._poll is None:
             return
-        if self.late:
+        if self.late and not self.outside:
             self._poll.start()
         else:
             self._poll.stop()
@@ -99,6 +115,12 @@ class VideoLayer(Image):
         if self._poll is not None:
             self._poll.stop()
         self.data.close()
+
+    def _mode_setter_helper(self, mode: Any) -> Any:
+        if str(getattr(mode, "value", mode)).lower() == "transform":
+            show_info(f"{self.name} stays where it is: its landmarks are in its pixels.")
+            mode = "pan_zoom"
+        return super()._mode_setter_helper(mode)
 
     def _look_again(self) -> None:
         if self.screen.arrived():

@@ -15,15 +15,18 @@ from napari_red._qt import shortcuts
 from napari_red._qt.actions import Actions
 from napari_red._qt.camera import follow_face
 from napari_red._qt.contours_layer import ContoursLayer
-from napari_red._qt.drawing import keep_program
+from napari_red._qt.face_layers import FaceLayers
 from napari_red._qt.help import HelpWindow
 from napari_red._qt.landmarks_layer import LandmarksLayer
+from napari_red._qt.legend import Legend
+from napari_red._qt.seen import Watch, why_unseen
+from napari_red._qt.time_axis import turn_to
 from napari_red._qt.video_layer import VideoLayer
 from napari_red._qt.view_options import ViewOptions
 from napari_red.core import frame_edits
-from napari_red.core.appearance import appearance, legend, readable_on
+from napari_red.core.appearance import appearance, readable_on
 from napari_red.core.frame_view import FrameView
-from napari_red.core.points import face_and_landmark, from_napari
+from napari_red.core.points import by_face, moved_places
 from napari_red.core.session import Session
 from trainer.errors import RedError
 
@@ -41,7 +44,7 @@ class LandmarkView(QObject):
     face : int
         The chosen face, which edits of a whole face are about.
     tool : "point", "group" or "face"
-    held : why no landmarks are shown for now, empty if they are
+    unseen : why the canvas doesn't show the video with its landmarks, empty if it does
 
     Signals
     -------
@@ -60,20 +63,20 @@ class LandmarkView(QObject):
         self.viewer = viewer
         self.video: VideoLayer | None = None
         self.session: Session | None = None
-        self.points: LandmarksLayer | None = None
-        self.contours: ContoursLayer | None = None
+        self.layers = FaceLayers(viewer, self._join)
         self.options = ViewOptions()
+        self.legend = Legend(self.options)
         self.actions = Actions(self, parent=self)
         self.face = 0
         self.tool = "point"
         self._view = NOTHING
-        self._drawn = appearance(NOTHING, self.options.look, {})
-        self._models: dict[int, str] = {}
         self._reference: np.ndarray | None = None
         self._filling = False
         self._label_colour = "white"
         self._help: HelpWindow | None = None
-        self.held = ""
+        self.unseen = self._held = ""
+        self.watch = Watch(viewer)
+        self.watch.changed.connect(self._on_canvas)
         self._changed.connect(self._on_changed)
         self.options.look_changed.connect(self._on_look)
         self.options.picture_changed.connect(self._show_picture)
@@ -83,9 +86,24 @@ class LandmarkView(QObject):
         shortcuts.bind(viewer, self.run)
 
     @property
+    def points(self) -> LandmarksLayer | None:
+        """The layer of the points; None as long as there is none."""
+        return self.layers.points
+
+    @property
+    def contours(self) -> ContoursLayer | None:
+        """The layer of the lines; None as long as there is none."""
+        return self.layers.contours
+
+    @property
     def frame(self) -> int:
         """The frame whose landmarks are shown: the one on the canvas, or its preview's."""
         return self._view.frame
+
+    @property
+    def held(self) -> str:
+        """Why no landmarks are shown for now; empty if they are."""
+        return self._held or self.unseen
 
     @property
     def current(self) -> FrameView:
@@ -96,7 +114,7 @@ class LandmarkView(QObject):
         """Show the landmarks of this session on this video from now on."""
         self.leave()
         self.video, self.session = video, session
-        self._models = {}
+        self.legend.forget()
         session.listeners.append(self._changed.emit)
         video.events.set_data.connect(self._on_canvas)
         self._show_picture()
@@ -110,22 +128,17 @@ class LandmarkView(QObject):
         self.session.listeners.remove(self._changed.emit)
         self.video.events.set_data.disconnect(self._on_canvas)
         self.video = self.session = None
-        self.held = ""
+        self.unseen = self._held = ""
         self._view = NOTHING
-        self._reference = None
-        self.choose_face(0)
-        for layer in (self.points, self.contours):
-            if layer is not None:
-                layer.visible = False
+        self._put_away()
 
     def close(self) -> None:
         """Leave and let go of the keys. The layers stay, hidden, for the next view."""
         self.leave()
+        self.watch.stop()
         shortcuts.unbind(self.viewer)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
-        if self.points is not None:
-            self.points.why_frozen = "Nothing can be changed here: the dock is closed."
-            self.points.frozen = True
+        self.layers.close()
         if self._help is not None:
             self._help.close()
 
@@ -168,7 +181,8 @@ class LandmarkView(QObject):
 
     def selection(self) -> dict[int, list[int]]:
         """Face to its selected landmarks."""
-        return self._by_face(self.points.chosen() if self.points is not None else [])
+        points = self.points
+        return {} if points is None else by_face(points.chosen(), points.n_landmarks)
 
     def show_help(self) -> None:
         """Open the list of keys."""
@@ -199,17 +213,12 @@ class LandmarkView(QObject):
 
     def commit(self) -> None:
         """Store the points that aren't where they were put: they are corrections."""
-        if self.points is None or self.session is None or self._reference is None:
+        if self.points is None or self.session is None or self._reference is None or self.held:
             return
         positions = np.asarray(self.points.data)
-        moved = np.flatnonzero((positions != self._reference).any(axis=1))
-        if not len(moved):
+        places = moved_places(positions, self._reference, self.points.n_landmarks)
+        if not places:
             return
-        landmarks = from_napari(positions, self.points.n_landmarks)
-        places = {
-            face: {index: _xy(landmarks[face, index]) for index in indices}
-            for face, indices in self._by_face(moved.tolist()).items()
-        }
         self._reference = positions.copy()
         self.points.dragging = False  # the drag has ended: what is stored is shown
         try:
@@ -232,57 +241,47 @@ class LandmarkView(QObject):
 
     def turn_to(self, frame: int | None) -> None:
         """Have another frame on the canvas."""
-        if frame is not None:
-            self.viewer.dims.set_current_step(0, frame)
+        if frame is not None and self.video is not None:
+            turn_to(self.viewer, self.video, frame)
 
     def _stepped(self, frame: int | None, word: str) -> str:
         self.turn_to(frame)
         return f"Nothing to be {word}." if frame is None else f"Frame {frame + 1}: {word}."
 
     def _hide(self, indices: list[int]) -> None:
-        self.actions.hide(self._by_face(indices))
-
-    def _by_face(self, indices: list[int]) -> dict[int, list[int]]:
-        found: dict[int, list[int]] = {}
         if self.points is not None:
-            for index in indices:
-                face, landmark = face_and_landmark(index, self.points.n_landmarks)
-                found.setdefault(face, []).append(landmark)
-        return found
+            self.actions.hide(by_face(indices, self.points.n_landmarks))
 
     # -- showing -------------------------------------------------------------------
 
     def hold(self, why: str) -> None:
         """Show no landmarks, and let nobody change any, until ``why`` is empty again."""
-        if why != self.held:
-            self.held = why
+        if why != self._held:
+            self._held = why
             self._freeze()
             self._refill()
             self.shown.emit()
 
+    def _fits(self) -> bool:
+        session = self.session
+        return session is None or self.layers.fit(session.n_faces, session.n_landmarks)
+
     def _fit(self) -> None:
-        """Make the layers hold as many points as the session has landmarks."""
-        if self.session is None or not self.session.n_faces:
+        """Make the layers hold as many points as the session has landmarks, and show them."""
+        if self.session is None:
             return
         faces, landmarks = self.session.n_faces, self.session.n_landmarks
-        if self.contours is None:
-            self.contours = ContoursLayer(faces, landmarks)
-            self.viewer.add_layer(self.contours)
-            keep_program(self.viewer, self.contours)
+        self._reference = None
+        if faces:
+            self.layers.make(faces, landmarks)
+            self.choose_face(min(self.face, faces - 1))
         else:
-            self.contours.resize(faces, landmarks)
-        if self.points is None:
-            self.points = LandmarksLayer(faces, landmarks)
-            self.viewer.add_layer(self.points)
-        else:
-            self.points.resize(faces, landmarks)
-        self.points.on_moved = self.commit
-        self.points.on_hide = self._hide
-        self.points.on_dragged = self._draw_contours
-        self.points.on_chosen = self.choose_face
-        self.choose_face(min(self.face, faces - 1))
+            self._put_away()
+        self.unseen = self._why_unseen()
         self._freeze()
         self._refill()
+        if self.points is None or self.contours is None or not faces:
+            return
         self.points.visible = True
         self.contours.visible = self.options.look.contours
         self.points.mode = "select"
@@ -290,19 +289,43 @@ class LandmarkView(QObject):
         self.viewer.layers.selection.active = self.points
         self._follow(near=False)
 
+    def _join(self, points: LandmarksLayer) -> None:
+        points.on_moved = self.commit
+        points.on_hide = self._hide
+        points.on_dragged = self._draw_contours
+        points.on_chosen = self.choose_face
+
+    def _put_away(self) -> None:
+        self._reference = None
+        self.choose_face(0)
+        self.layers.put_away()
+
     def _on_canvas(self) -> None:
-        """The canvas was drawn: perhaps another frame, perhaps a late one."""
+        """The canvas shows something else: perhaps another frame, perhaps a late one, perhaps
+        nothing of the video."""
         if self.video is None:
             return
-        self._freeze()
         before = self.frame
-        if self.video.shown_frame != before:
+        turned = self.video.shown_frame != before
+        if turned:
             self.commit()
+            if not self._fits():
+                self._fit()
+        unseen = self._why_unseen()
+        if turned or unseen != self.unseen:
+            self.commit()
+            self.unseen = unseen
             if self.points is not None:
                 self.points.selected_data.clear()
             self._refill()
             self._follow(near=abs(self.frame - before) <= 3)
+        self._freeze()
         self.shown.emit()
+
+    def _why_unseen(self) -> str:
+        if self.session is not None and self.session.n_faces and self.points is None:
+            return "The layer of the landmarks was taken away; it comes back with another frame."
+        return "" if self.video is None else why_unseen(self.viewer, self.video)
 
     def _freeze(self) -> None:
         if self.points is not None:
@@ -313,9 +336,9 @@ class LandmarkView(QObject):
         """The session has other landmarks for these frames."""
         if self.session is None:
             return
-        if self.points is None or self.points.n_faces != self.session.n_faces:
+        if not self._fits():
             self._fit()
-        elif first <= self.frame <= last and not self.points.dragging:
+        elif first <= self.frame <= last and not self.layers.dragging:
             self._refill()
         self.shown.emit()
 
@@ -324,29 +347,25 @@ class LandmarkView(QObject):
             return
         read = self.session.blank if self.held else self.session.view
         self._view = read(self.video.shown_frame)
-        self._know_models()
+        self.legend.know(self.session, self._view)
         self._draw()
 
     def _draw(self) -> None:
-        if self.points is None or not len(self._view.landmarks):
+        if self.points is None or not len(self._view.landmarks) or not self._fits():
             return
         look = self.options.look
-        self._drawn = appearance(self._view, look, self._models)
+        drawn = appearance(self._view, look, self.legend.models)
         self._filling = True
         try:
-            self.points.fill(self._view, self._drawn, look.labels, self._label_colour)
+            self.layers.fill(self._view, drawn, look.labels, self._label_colour)
         finally:
             self._filling = False
         self._reference = np.array(self.points.data)
-        if self.contours is not None:
-            self.contours.fill(self.points.data, self._view, self._drawn)
 
     def _draw_contours(self) -> None:
         """Lines through the points as they are now, also in the middle of a drag."""
-        if self.points is None or self.contours is None or self._filling:
-            return
-        if len(self.points.data) == self._view.confidence.size:
-            self.contours.follow(self.points.data)
+        if not self._filling:
+            self.layers.follow()
 
     def _on_look(self) -> None:
         self.commit()
@@ -356,21 +375,8 @@ class LandmarkView(QObject):
             self.points.selected_data.clear()
         if self.video is not None:
             self._label_colour = readable_on(self.video.thumbnail)
-        self._know_models()
+        self.legend.know(self.session, self._view)
         self._draw()
-
-    def _know_models(self) -> None:
-        """Have the names of the models that placed the landmarks, and say what colours mean."""
-        before = dict(self._models)
-        by_source = self.options.look.colour_by == "source"
-        unknown = {int(run) for run in self._view.run} - {0} - set(self._models)
-        if self.session is not None and by_source and unknown:
-            project, record = self.session.opened()
-            self._models = project.run_models(record.id)
-        entries = legend(self.options.look, self._models)
-        if before != self._models or entries != getattr(self, "_legend", None):
-            self._legend = entries
-            self.options.legend_changed.emit(entries)
 
     def _show_picture(self) -> None:
         if self.video is not None:
@@ -388,10 +394,5 @@ class LandmarkView(QObject):
         """A person took a layer away; the landmarks themselves stay in the project."""
         if event.value is self.points:
             self.commit()
-            self.points = None
-        elif event.value is self.contours:
-            self.contours = None
-
-
-def _xy(landmark: np.ndarray) -> tuple[float, float]:
-    return float(landmark[0]), float(landmark[1])
+        self.layers.forget(event.value)
+        self._on_canvas()

@@ -94,6 +94,7 @@ class Workbench(QObject):
         self.store: FeatureStore | None = None
         self.view = LandmarkView(viewer)
         self.view.shown.connect(self._on_shown)
+        self.view.watch.changed.connect(self._on_seen)
         self.view.face_changed.connect(lambda _: self.face_changed.emit())
         self.projects: dict[Path, Path | None] = {}
         self._make_aligner = make_aligner
@@ -228,7 +229,7 @@ class Workbench(QObject):
         """Show a frame of any video of the project, and choose a face there."""
 
         def turn() -> None:
-            self.viewer.dims.set_current_step(0, frame)
+            self.view.turn_to(frame)
             if face is not None:
                 self.choose_face(face)
 
@@ -299,8 +300,9 @@ class Workbench(QObject):
 
     def _go_on(self, left: LeftOff) -> None:
         """Open again what was open, in the same layers."""
-        self.view.points = left.layer("points", LandmarksLayer)
-        self.view.contours = left.layer("contours", ContoursLayer)
+        self.view.layers.take_over(
+            left.layer("points", LandmarksLayer), left.layer("contours", ContoursLayer)
+        )
         self.boxes.use(left.layer("boxes", Shapes))
         self.projects.update(left.projects)
         if left.project is not None:
@@ -340,8 +342,21 @@ class Workbench(QObject):
 
     def _on_shown(self) -> None:
         if self.video is not None:
-            self.boxes.show_on(self.video.shown_frame, exact=not self.video.late)
+            exact = not self.video.late and not self.view.unseen
+            self.boxes.show_on(self.video.shown_frame, exact=exact)
         self.changed.emit()
+
+    def _on_seen(self) -> None:
+        if self.video is not None and not self.video.visible:
+            QTimer.singleShot(0, self._open_seen)
+
+    def _open_seen(self) -> None:
+        """The open video was hidden: work on the one that is seen instead, if it is one."""
+        if self._closed or self.video is None or self.video.visible:
+            return
+        seen = [one for one in self.videos if one.visible]
+        if len(seen) == 1:
+            self.open(seen[0])
 
     def _on_edited(self, first: int, last: int) -> None:
         session = self.session

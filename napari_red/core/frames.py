@@ -8,6 +8,7 @@ else the one shown before, and says which of them it gave.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -62,8 +63,10 @@ class FramesError(RedError):
 class VideoStack:
     """The frames of a video as an array, decoded when they are looked at.
 
-    Shape (T, H, W, 3), axes time, y, x, RGB; uint8. Indexing gives exactly the frame
-    asked for; the whole video is never in memory.
+    Shape (T, H, W, 3), axes time, y, x, RGB; uint8. Indexing gives exactly the frames
+    asked for, at most as many as the memory for frames holds; more are refused with a
+    :class:`FramesError`, so that nobody loads a long video whole by mistake. A deep copy
+    is the same video opened anew.
 
     Parameters
     ----------
@@ -107,19 +110,31 @@ class VideoStack:
             first, rest = slice(None), ((Ellipsis, *rest) if rest else ())
         if isinstance(first, slice):
             indices = range(*first.indices(len(self)))
-            return np.stack([self._frame(i) for i in indices])[(slice(None), *rest)]
+            return self._frames(indices)[(slice(None), *rest)]
         if isinstance(first, (int, np.integer)):
             return self._frame(int(first))[rest]
         chosen = np.arange(len(self))[np.asarray(first)]
-        return np.stack([self._frame(int(i)) for i in chosen])[(slice(None), *rest)]
+        return self._frames(chosen)[(slice(None), *rest)]
 
     def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
-        if self.size > CACHE_BYTES:
-            raise FramesError(
-                f"{self.video.path}: all {len(self)} frames at once would need "
-                f"{self.size / 2**30:.1f} GiB; take some of them, like stack[100:200]"
-            )
         return self[:].astype(dtype or self.dtype)
+
+    def __deepcopy__(self, memo: dict) -> VideoStack:
+        """The same video with a decoder of its own, opened anew."""
+        return VideoStack.open(self.video.path)
+
+    def _frames(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """(N, H, W, 3) array of some frames; as many as fit into the memory for frames."""
+        one = int(np.prod(self.shape[1:]))
+        needed = len(indices) * one
+        if needed > CACHE_BYTES and len(indices) > 1:
+            most = max(CACHE_BYTES // one, 1)
+            raise FramesError(
+                f"{self.video.path}: {len(indices)} frames at once would need "
+                f"{needed / 2**30:.1f} GiB; take some of them, at most {most}, like "
+                f"stack[:{most}]"
+            )
+        return np.stack([self._frame(int(i)) for i in indices])
 
     def _frame(self, index: int) -> np.ndarray:
         if not -len(self) <= index < len(self):

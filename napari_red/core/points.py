@@ -7,6 +7,7 @@ finite, because NaN breaks a layer's extent and thumbnail.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -56,6 +57,38 @@ def face_and_landmark(index: int, n_landmarks: int) -> tuple[int, int]:
     return divmod(int(index), n_landmarks)
 
 
+def by_face(indices: Iterable[int], n_landmarks: int) -> dict[int, list[int]]:
+    """Face to its landmarks among these points of a layer."""
+    found: dict[int, list[int]] = {}
+    for index in indices:
+        face, landmark = face_and_landmark(index, n_landmarks)
+        found.setdefault(face, []).append(landmark)
+    return found
+
+
+def moved_places(
+    points: np.ndarray, before: np.ndarray, n_landmarks: int
+) -> dict[int, dict[int, tuple[float, float]]]:
+    """Where the points of a layer are that aren't where they were.
+
+    Parameters
+    ----------
+    points, before : (F * L, 2) arrays, yx
+    n_landmarks : int
+        L.
+
+    Returns
+    -------
+    Face to landmark to (x, y), of those only that have moved.
+    """
+    landmarks = from_napari(points, n_landmarks)
+    moved = np.flatnonzero((points != before).any(axis=1))
+    return {
+        face: {index: _xy(landmarks[face, index]) for index in indices}
+        for face, indices in by_face(moved, n_landmarks).items()
+    }
+
+
 def box_to_napari(box: FaceBox) -> np.ndarray:
     """A face box as a napari rectangle: (4, 2) float64 array of corners, yx."""
     x0, y0, x1, y1 = box.x, box.y, box.x + box.width, box.y + box.height
@@ -97,3 +130,7 @@ def contour_vectors(points: np.ndarray, segments: np.ndarray, n_landmarks: int) 
     vectors = np.stack([starts, ends - starts], axis=2).reshape(-1, 2, 2)
     vectors[~vectors[:, 1].any(axis=1), 1] = 1e-3
     return vectors
+
+
+def _xy(landmark: np.ndarray) -> tuple[float, float]:
+    return float(landmark[0]), float(landmark[1])

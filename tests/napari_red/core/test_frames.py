@@ -102,6 +102,18 @@ def test_a_long_video_is_never_loaded_whole(stack, monkeypatch):
         np.asarray(stack)
 
 
+@pytest.mark.parametrize("key", [slice(None), ..., (slice(0, 4), 0), [0, 1, 2]])
+def test_more_frames_at_once_than_memory_is_for_are_refused(stack, monkeypatch, key):
+    monkeypatch.setattr(frames, "CACHE_BYTES", 2 * 60)
+    with pytest.raises(FramesError, match=r"clip\.mp4: . frames .* at most 2"):
+        stack[key]
+    with pytest.raises(FramesError, match="at most 2"):
+        Screen(stack)[0:4, ...]
+    assert stack[1:3].shape == (2, 4, 5, 3)
+    monkeypatch.setattr(frames, "CACHE_BYTES", 1)
+    assert stack[3:4].shape == (1, 4, 5, 3)
+
+
 def test_large_frames_are_kept_too(monkeypatch):
     small, large = Video(), Video()
     monkeypatch.setattr(small, "frame_bytes", 100, raising=False)

@@ -64,3 +64,12 @@ def test_a_contour_line_starts_at_one_landmark_and_ends_at_the_next():
     np.testing.assert_allclose(vectors[0, 0], landmarks[0, a, ::-1], rtol=1e-6)
     np.testing.assert_allclose(vectors[0].sum(axis=0), landmarks[0, b, ::-1], rtol=1e-5)
     np.testing.assert_allclose(vectors[len(segments), 0], landmarks[1, a, ::-1], rtol=1e-6)
+
+
+def test_moved_points_are_told_by_face_and_landmark_as_xy():
+    before = np.zeros((136, 2))
+    after = before.copy()
+    after[3], after[68 + 5] = (4, 9), (1, 2)
+    assert points.by_face([3, 73, 0], 68) == {0: [3, 0], 1: [5]}
+    assert points.moved_places(after, before, 68) == {0: {3: (9.0, 4.0)}, 1: {5: (2.0, 1.0)}}
+    assert points.moved_places(before, before, 68) == {}

@@ -8,6 +8,7 @@ from napari_red._qt.contours_layer import ContoursLayer
 from napari_red._qt.landmarks_layer import LandmarksLayer
 from napari_red._qt.video_layer import VideoLayer
 from napari_red._qt.view import LandmarkView
+from napari_red.core import track_edits
 from napari_red.core.appearance import Look, appearance
 from napari_red.core.frame_view import FrameView
 from napari_red.core.frames import VideoStack
@@ -258,6 +259,70 @@ def test_another_session_gets_the_same_layers(opened, make_aligner, make_video, 
         view.leave()
     assert not session.corrected_frames()
     other.close()
+
+
+def test_another_session_with_as_many_faces_is_shown_once_it_has_them(
+    opened, make_aligner, make_video, made_truth, tmp_path
+):
+    viewer, _, _, view = opened
+    other = VideoLayer(VideoStack.open(make_video(tmp_path / "other.mp4", n_frames=12)))
+    viewer.add_layer(other)
+    with Session(other.data.video) as second:
+        view.show(other, second)
+        prealign(second, make_aligner(), Settings("made", faces=2))
+        view._on_changed(0, 11)
+        assert view.points.visible
+        assert view.contours.visible
+        viewer.dims.set_current_step(0, 4)
+        np.testing.assert_allclose(view.points.data[68:, ::-1], made_truth(4, 1))
+        assert view.points.shown.all()
+        view.leave()
+    other.close()
+
+
+def test_nothing_is_left_of_the_last_face_that_is_deleted(opened, made_truth):
+    viewer, _, session, view = opened
+    viewer.dims.set_current_step(0, 5)
+    view.points.selected_data = {30}
+    track_edits.delete_track(session, 1)
+    track_edits.delete_track(session, 0)
+    for _ in range(2):
+        for layer in (view.points, view.contours):
+            assert not layer.visible
+            layer.visible = True  # as a click on its eye does
+        assert not view.points.shown.any()
+        assert not view.contours.edge_color[:, 3].any()
+        view.points.nudge(1, 1)
+        view.points.remove_selected()
+        view.points.data = view.points.data + 1
+        for layer in (view.points, view.contours):
+            layer.visible = False
+        viewer.dims.set_current_step(0, 20)
+    view.undo()
+    assert view.points.visible
+    assert len(view.points.data) == 68
+    np.testing.assert_allclose(view.points.data[:, ::-1], made_truth(view.frame))
+    assert not session.corrected_frames()
+
+
+def test_a_layer_that_was_taken_away_comes_back_with_another_frame(opened, made_truth):
+    viewer, _, session, view = opened
+    viewer.dims.set_current_step(0, 5)
+    viewer.layers.remove(view.points)
+    assert "comes back" in view.held
+    view.actions.copy_previous()
+    view.actions.accept()
+    assert not session.corrected_frames()
+    assert not session.view(5).accepted.any()
+    viewer.dims.set_current_step(0, 6)
+    assert not view.held
+    assert view.points in viewer.layers
+    np.testing.assert_allclose(view.points.data[68:, ::-1], made_truth(6, 1))
+    viewer.layers.remove(view.contours)
+    viewer.dims.set_current_step(0, 7)
+    assert view.contours in viewer.layers
+    view.actions.copy_previous()
+    assert session.corrected_frames() == [(7, 0)]
 
 
 def test_taking_the_layer_away_loses_nothing(opened):
