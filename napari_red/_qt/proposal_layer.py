@@ -54,7 +54,7 @@ class ProposedContours:
         self.view.viewer.layers.events.removed.disconnect(self._on_removed)
 
     def _draw(self) -> None:
-        landmarks = self._frames.get(self.view.frame)
+        landmarks = None if self.view.held else self._frames.get(self.view.frame)
         if landmarks is None or not np.isfinite(landmarks).all():
             if self.layer is not None and self.layer.visible:
                 self.layer.visible = False
