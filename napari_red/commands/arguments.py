@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,20 @@ def existing(project: Path) -> Path:
     if not project.is_file():
         raise ProjectError(f"{project}: no such project file; check the path")
     return project
+
+
+@contextmanager
+def made_if_missing(path: Path) -> Iterator[Project]:
+    """A project, made if it isn't there. What was made is removed again where the command fails
+    or finds no video for it, so that the same command with better words isn't refused."""
+    is_new, worth = not path.exists(), False
+    try:
+        with Project(path) as project:
+            yield project
+            worth = bool(project.videos())
+    finally:
+        if is_new and not worth and path.exists():
+            path.unlink()
 
 
 def video_ids(project: Project, said: Sequence[str] | None) -> list[int] | None:

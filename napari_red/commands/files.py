@@ -9,7 +9,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from napari_red.commands.arguments import OnlyOption, ProjectArgument, existing, video_ids
+from napari_red.commands.arguments import (
+    OnlyOption,
+    ProjectArgument,
+    existing,
+    made_if_missing,
+    video_ids,
+)
 from napari_red.commands.bar import progress_bar
 from napari_red.core.database import Mode
 from napari_red.core.export import ExportChoice, export_project
@@ -71,7 +77,7 @@ def import_(
     """Bring labels that were made elsewhere into a project, to correct them here."""
     with (
         told(),
-        Project(project) as opened,
+        made_if_missing(project) as opened,
         open_video(video) as film,
         Session(film, project=opened) as session,
     ):

@@ -10,7 +10,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from napari_red.commands.arguments import OnlyOption, ProjectArgument, existing, video_ids
+from napari_red.commands.arguments import (
+    OnlyOption,
+    ProjectArgument,
+    existing,
+    made_if_missing,
+    video_ids,
+)
 from napari_red.commands.bar import errors, progress_bar
 from napari_red.core import model_store
 from napari_red.core.add_videos import Added, add_videos
@@ -131,7 +137,7 @@ def _add(
     stop: int | None,
     stride: int,
 ) -> None:
-    with Project(project) as opened, progress_bar("Adding videos") as report:
+    with made_if_missing(project) as opened, progress_bar("Adding videos") as report:
         added = add_videos(
             opened,
             videos,

@@ -9,6 +9,7 @@ import imageio.v3 as iio
 
 from napari_red.core.aligner import Aligner
 from napari_red.core.export import ExportSummary, export_session
+from napari_red.core.formats.base import make_folder
 from napari_red.core.jobs import ProgressCallback
 from napari_red.core.overlay import draw_landmarks
 from napari_red.core.prealign import PrealignSummary, Settings, prealign
@@ -40,7 +41,7 @@ def run_demo(
     RedError
         If a part can't be done; the message says which.
     """
-    out_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(out_dir)
     with Session(video, out_dir / f"{video.name}.red") as session:
         aligned = prealign(session, aligner, settings, on_progress)
         exported = export_session(session, out_dir)

@@ -71,6 +71,37 @@ def test_bad_videos_are_told_and_the_others_added(folder):
     assert "2 videos added" in said
 
 
+@pytest.mark.parametrize("bad", ["no.mp4", "empty", "text.mp4"])
+def test_a_project_that_would_stay_empty_is_not_left_behind(folder, bad):
+    (folder / "empty").mkdir()
+    (folder / "text.mp4").write_text("nothing")
+    path = folder / "p.red"
+    assert bad in call("new", path, folder / bad, code=1)
+    assert "none; give a first frame" in call(
+        "new", path, folder, "--start", 5, "--stop", 2, code=2
+    )
+    assert not list(folder.glob("p.red*"))
+    assert "2 videos added" in call("new", path, folder / "Anna", folder / "Ben")
+    call("add", path, folder / bad, code=1)
+    assert path.exists(), "it was there before"
+
+
+def test_an_import_that_fails_leaves_no_project_behind(folder):
+    path, video = folder / "p.red", folder / "Anna" / "a.mp4"
+    (folder / "labels").mkdir()
+    assert "no such file" in call("import", path, folder / "labels", "--video", "no.mp4", code=2)
+    assert "no.json" in call(
+        "import", path, folder / "no.json", "--video", video, "-f", "coco", code=2
+    )
+    nowhere = video / "p.red"
+    call("import", nowhere, folder / "labels", "--video", video, code=2)
+    assert not list(folder.glob("p.red*"))
+    call("new", path, video)
+    call("import", path, folder / "no.json", "--video", video, "-f", "coco", code=2)
+    with Project(path, "read") as opened:
+        assert len(opened.videos()) == 1
+
+
 def test_a_project_is_annotated_and_only_what_is_left_then(project, aligners):
     said = call("annotate", project, "--only", "b")
     assert "b: 13 frames" in said

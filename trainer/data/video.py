@@ -230,9 +230,9 @@ class VideoFile(Video):
         frame = decoder.picture(number)
         image = to_rgb(frame, self._opened.turn)
         if image.shape != (self.height, self.width, 3):
-            self.warn(
-                f"from frame {number} or before on, pictures are {image.shape[1]} x "
-                f"{image.shape[0]} pixels: scaled to {self.width} x {self.height}, as the first"
+            self.warn(  # the same words for every frame, so that they are said once
+                "its pictures change their size on the way: those of another size are scaled to "
+                f"{self.width} x {self.height}, as the first"
             )
             image = to_rgb(frame, self._opened.turn, (self.height, self.width))
         return image

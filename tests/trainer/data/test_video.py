@@ -260,7 +260,7 @@ def test_frames_that_change_their_size_are_scaled_to_the_first_and_said(tmp_path
     path.write_bytes(small.read_bytes() + big.read_bytes())
     with open_video(path) as video:
         assert [i.shape for _, i in video.frames()] == [(96, 160, 3)] * 6
-        assert any("scaled to 160 x 96" in w for w in video.warnings)
+        assert sum("scaled to 160 x 96" in w for w in video.warnings) == 1, "once, not per frame"
 
 
 # --- real recordings --------------------------------------------------------------------------
