@@ -111,3 +111,4 @@ class FaceLayers:
         if self.points is not None:
             self.points.why_frozen = "Nothing can be changed here: the dock is closed."
             self.points.frozen = True
+            self.points.let_go()

@@ -78,10 +78,7 @@ class LandmarksLayer(Points):
         self.frozen, self.why_frozen = False, ""
         self.dragging = False
         self.tool, self.face = "point", 0
-        self.on_moved: Callable[[], None] = lambda: None
-        self.on_hide: Callable[[list[int]], None] = lambda _: None
-        self.on_dragged: Callable[[], None] = lambda: None
-        self.on_chosen: Callable[[int], None] = lambda _: None
+        self.let_go()
         self.fills = 0
         self._labels = "none", "white"
         options: dict[str, Any] = {"name": "Face landmarks", "border_width": 0.15}
@@ -91,6 +88,13 @@ class LandmarksLayer(Points):
         self.events.data.connect(self._on_data)
         keep_in_place(self)
         self.events.set_data.connect(lambda: self.on_dragged())
+
+    def let_go(self) -> None:
+        """Tell nobody any more what a person does here."""
+        self.on_moved: Callable[[], None] = lambda: None
+        self.on_hide: Callable[[list[int]], None] = lambda _: None
+        self.on_dragged: Callable[[], None] = lambda: None
+        self.on_chosen: Callable[[int], None] = lambda _: None
 
     def resize(self, n_faces: int, n_landmarks: int) -> None:
         """Hold that many faces from now on; nothing is shown until :meth:`fill`."""

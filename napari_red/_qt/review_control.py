@@ -52,6 +52,7 @@ class ReviewControl(QObject):
         work.edited.connect(self.ask)
         work.tracks_changed.connect(self.ask)
         work.videos_changed.connect(self._on_videos_changed)
+        self._on_changed()
 
     # -- what is shown -------------------------------------------------------------
 

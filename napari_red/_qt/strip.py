@@ -44,7 +44,7 @@ class ReviewStrip(QWidget):
         self.viewer = viewer
         self.overview: Overview | None = None
         self.proposed: list[tuple[int, int]] = []
-        self._frame = 0
+        self.frame = 0
         self._image: QImage | None = None
         self._pixels: np.ndarray | None = None
         self._out = False
@@ -87,8 +87,8 @@ class ReviewStrip(QWidget):
 
     def show_frame(self, frame: int) -> None:
         """Put the playhead there."""
-        if frame != self._frame:
-            self._frame = frame
+        if frame != self.frame:
+            self.frame = frame
             self.update()
 
     def show_proposed(self, stretches: list[tuple[int, int]]) -> None:
@@ -142,7 +142,7 @@ class ReviewStrip(QWidget):
         painter = QPainter(self)
         image = self._picture(self.overview)
         painter.drawImage(left, 0, image.scaled(width, HEIGHT) if image.width() != width else image)
-        x = left + int((self._frame + 0.5) * width / self.overview.n_frames)
+        x = left + int((self.frame + 0.5) * width / self.overview.n_frames)
         painter.setPen(QPen(QColor(*self._colours().ground), 3))
         painter.drawLine(x, 0, x, HEIGHT)
         painter.setPen(QPen(QColor(*self._colours().ink), 1))

@@ -93,7 +93,7 @@ def test_opened_again_it_goes_on_where_it_was(
         assert not work.session.read_only
         assert work.view.face == 1
         assert dock.chosen_model()[1] == "cpu"
-        assert work.view.frame == 10 + turn
+        assert work.view.frame == dock.strip.frame == 10 + turn
         points = work.view.points
         np.testing.assert_allclose(points.data[68:, ::-1], made_truth(10 + turn, 1), atol=0.1)
         drag(viewer, points.data[76], points.data[76] + 6)

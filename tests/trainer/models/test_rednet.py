@@ -372,9 +372,9 @@ def test_the_mirrored_answer_is_the_mean_of_both() -> None:
     torch.testing.assert_close(both.landmarks, mean, atol=1e-2, rtol=0)
     assert both.per_step.shape == own.per_step.shape
     assert both.identity.shape == own.identity.shape
-    torch.testing.assert_close(
-        both.regression, (own.regression + model._flip(mirror.regression)) / 2
-    )
+    mean = (own.regression + model._flip(mirror.regression)) / 2
+    # In batches of other sizes a processor may round otherwise: 3e-5 pixels on one.
+    torch.testing.assert_close(both.regression, mean, atol=1e-3, rtol=0)
 
 
 def test_a_face_and_its_mirror_each_have_their_own_lstm_state() -> None:
