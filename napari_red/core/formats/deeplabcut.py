@@ -183,18 +183,22 @@ def _save(table: Any, path: Path, origin: Origin) -> list[Path]:
 def _file(path: Path, video: VideoAnnotation) -> Path:
     if not path.is_dir():
         return path
-    below = folder_of_video(path / "labeled-data", video, lambda folder: bool(_tables_in(folder)))
-    for folder in (path, below):
-        files = [] if folder is None else _tables_in(folder)
-        if len(files) == 1:
-            return files[0]
-        if files:
-            names = ", ".join(file.name for file in files)
-            raise FormatError(f"{folder}: several tables ({names}); choose one of them")
-    raise FormatError(
-        f"{path}: no CollectedData_*.csv in it or in labeled-data/{file_name(video.name)}; choose "
-        "the .csv or .h5 file"
-    )
+    below = path / "labeled-data"
+    folder = path if _tables_in(path) else folder_of_video(below, video, _has_tables)
+    if folder is None:
+        raise FormatError(
+            f"{path}: no CollectedData_*.csv in it or in labeled-data/{file_name(video.name)}; "
+            "choose the .csv or .h5 file"
+        )
+    first, *more = _tables_in(folder)
+    if more:
+        names = ", ".join(file.name for file in (first, *more))
+        raise FormatError(f"{folder}: several tables ({names}); choose one of them")
+    return first
+
+
+def _has_tables(folder: Path) -> bool:
+    return bool(_tables_in(folder))
 
 
 def _tables_in(folder: Path) -> list[Path]:
