@@ -12,6 +12,7 @@ from made_annotation import made_face, made_video, same_landmarks
 from napari_red.core.formats.base import FormatError, Options
 from napari_red.core.formats.registry import FORMATS
 from napari_red.core.gather import annotation_of
+from napari_red.core.records import VideoRecord
 from napari_red.core.session import Session
 from trainer.data.video import open_video
 
@@ -113,6 +114,46 @@ def test_what_is_written_of_a_folder_is_read_for_it(key, names, pictures, tmp_pa
     written = FORMATS[key].write([video], tmp_path / "out", Options(frame_image=pictures))
     got = FORMATS[key].read(written[0], video)
     same_landmarks(got, video, atol=0.5001 if key == "dlib" else 1e-3)
+
+
+SHARED = {
+    "words": ["img1.png", "img1.jpg", *[f"img{n}.png" for n in range(2, 12)]],
+    "numbers": ["1.png", "1.jpg", *[f"{n}.png" for n in range(2, 12)]],
+}
+
+
+def of_shared_names(folder, files):
+    """A folder in which two pictures have one name, but for the suffix, as a project has it."""
+    folder.mkdir()
+    for file in files:
+        iio.imwrite(folder / file, np.zeros((4, 4, 3), np.uint8))
+    with open_video(folder) as film:
+        record = VideoRecord(1, str(folder), "", "talk", 12, 240, 320, 25.0, film.frame_names)
+    video = of_pictures(film.frame_names, folder)
+    return replace(video, stems=record.annotation_stems()), [p.name for p in film.pictures]
+
+
+@pytest.mark.parametrize("pictures", [None, black])
+@pytest.mark.parametrize("files", SHARED)
+@pytest.mark.parametrize("key", [*BY_NAME, "deeplabcut-tracks", "sleap", "pts"])
+def test_what_is_written_of_pictures_that_share_a_name_is_read_for_them(
+    key, files, pictures, tmp_path
+):
+    if key.startswith("deeplabcut"):
+        pytest.importorskip("tables")
+    if key == "sleap":
+        pytest.importorskip("sleap_io")
+    video, _ = of_shared_names(tmp_path / "talk", SHARED[files])
+    written = FORMATS[key].write([video], tmp_path / "out", Options(frame_image=pictures))
+    got = FORMATS[key].read(written[0], video)
+    same_landmarks(got, video, atol=0.5001 if key == "dlib" else 1e-3)
+
+
+@pytest.mark.parametrize("key", BY_NAME)
+def test_of_pictures_that_share_a_name_the_suffix_tells(key, tmp_path):
+    video, files = of_shared_names(tmp_path / "talk", SHARED["words"])
+    (face,) = FORMATS[key].read(labels_of(key, tmp_path, "img1.png", "img2.png"), video)
+    assert [files[frame] for frame in face.frames] == ["img1.png", "img2.png"]
 
 
 def test_a_table_for_deeplabcut_names_the_pictures_of_the_folder(tmp_path):
