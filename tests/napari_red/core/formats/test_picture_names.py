@@ -10,6 +10,7 @@ import pytest
 from made_annotation import made_face, made_video, same_landmarks
 
 from napari_red.core.formats.base import FormatError, Options
+from napari_red.core.formats.marker import Marker, Origin
 from napari_red.core.formats.registry import FORMATS
 from napari_red.core.gather import annotation_of
 from napari_red.core.records import VideoRecord
@@ -194,3 +195,22 @@ def test_a_project_knows_the_names_of_the_pictures(tmp_path):
         video_annotation = annotation_of(*session.opened())
     assert video_annotation.picture(3) == "img0103"
     assert video_annotation.stem(3) == "000004"
+
+
+@pytest.mark.parametrize(("first", "noted"), [(0, False), (1, True)])
+def test_of_a_table_of_an_earlier_version_is_said_that_it_may_count_otherwise(
+    first, noted, tmp_path
+):
+    video = of_pictures([f"img{first + n:04d}" for n in range(12)])
+    path = labels_of("deeplabcut", tmp_path, "img0003.png")
+    notes = []
+    FORMATS["deeplabcut"].read(path, video, notes.append)
+    assert not notes
+    Marker([path.name]).write(tmp_path)
+    (face,) = FORMATS["deeplabcut"].read(path, video, notes.append)
+    assert face.frames.tolist() == [3 - first]
+    assert [("frame 3" in note and "img0003.png" in note) for note in notes] == [True] * noted
+    notes.clear()
+    Marker([path.name], {path.name: Origin("p")}).write(tmp_path)
+    FORMATS["deeplabcut"].read(path, video, notes.append)
+    assert not notes
