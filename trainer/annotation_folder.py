@@ -40,10 +40,11 @@ def frame_stems(video: Video) -> list[str]:
     """What each frame's annotation file is called, without its suffix.
 
     Counted from 1 with six digits, as in 300-VW; a folder of pictures that are called by
-    numbers keeps those, so that picture and annotation go together.
+    numbers keeps those, so that picture and annotation go together, unless two have the
+    same (``1.png`` and ``1.jpg``).
     """
     names = video.frame_names
-    if names and all(name.isdecimal() for name in names):
+    if names and all(map(str.isdecimal, names)) and len(set(names)) == len(names):
         return names
     return [f"{number + 1:06d}" for number in range(video.n_frames)]
 

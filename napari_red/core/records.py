@@ -43,9 +43,11 @@ class VideoRecord:
 
     def annotation_stems(self) -> list[str]:
         """What each frame's annotation file is called: counted from 1 with six digits, as
-        in 300-VW; pictures that are called by numbers keep those, so that both go together."""
-        if self.frame_names and all(name.isdecimal() for name in self.frame_names):
-            return self.frame_names
+        in 300-VW; pictures that are called by numbers keep those, so that both go together,
+        unless two have the same (``1.png`` and ``1.jpg``)."""
+        names = self.frame_names
+        if names and all(map(str.isdecimal, names)) and len(set(names)) == len(names):
+            return names
         return [f"{frame + 1:06d}" for frame in range(self.n_frames)]
 
 

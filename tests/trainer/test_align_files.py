@@ -93,6 +93,13 @@ def test_pictures_called_by_numbers_keep_theirs(tmp_path):
     assert files(tmp_path / "out" / "007" / "annot") == ["000006.pts", "000007.pts", "000008.pts"]
 
 
+def test_pictures_that_share_a_number_have_files_of_their_own(tmp_path):
+    folder = make_video(tmp_path / "v", scenes(3), first=6)
+    (folder / "000007.png").rename(folder / "000006.bmp")
+    run([folder], tmp_path / "out")
+    assert files(tmp_path / "out" / "v" / "annot") == ["000001.pts", "000002.pts", "000003.pts"]
+
+
 def test_no_face_anywhere_is_a_result_not_an_error(tmp_path):
     summary, _ = run([make_video(tmp_path / "v", [[]] * 5)], tmp_path / "out")
     assert summary.reports["v"]["annotated"] == 0

@@ -268,7 +268,7 @@ def _frame(path: Path, image: Record, by_picture: FramesByPicture, video: VideoA
     if told is None:
         return by_picture.frame(image["file_name"], f"image {name!r}")
     if name is not None and video.picture_names is not None:
-        frame = by_picture.named(name, f"image {name!r}")
+        frame = by_picture.named(name, f"image {name!r}", int(told))
         if frame is not None and frame != int(told):
             raise FormatError(
                 f"{path}, image {name!r}: is frame {told} (from 0) by its frame_id, and the "

@@ -34,7 +34,7 @@ from napari_red.core.formats.base import (
     new_file,
     origin_of,
 )
-from napari_red.core.formats.marker import Origin
+from napari_red.core.formats.marker import Marker, Origin
 from napari_red.core.formats.names import identities, individuals, landmark_names, landmark_order
 from napari_red.core.formats.pandas_h5 import Frame, read_frame
 from napari_red.core.formats.pictures import FramesByPicture, Pictures
@@ -104,7 +104,9 @@ def read(path: Path, video: VideoAnnotation, say: Say) -> list[FaceAnnotation]:
         raise unreadable(path, "a DeepLabCut table", error) from error
     frames = _frames(path, table, video)
     found = FoundFaces(path, video, say, origin=origin_of(path))
-    pictures = [str(entry[-1]) for entry in table.index]
+    pictures = [re.split(r"[/\\]", str(entry[-1]))[-1] for entry in table.index]
+    if video.picture_names is not None and _of_earlier_version(path):
+        _say_if_counted_otherwise(path, pictures, frames, video, say)
     faces = _faces(path, table)
     people = identities(list(faces), _RESERVED)
     for name, columns in faces.items():
@@ -121,7 +123,7 @@ def read(path: Path, video: VideoAnnotation, say: Say) -> list[FaceAnnotation]:
                 where=f"row {row + 1}, {name}",
                 confidence=None if likelihood is None else likelihood[row],
                 corrected=None if likelihood is None else np.zeros(len(columns), dtype=bool),
-                size=found.size_beside(re.split(r"[/\\]", pictures[row])[-1]),
+                size=found.size_beside(pictures[row]),
             )
     return found.faces()
 
@@ -183,18 +185,22 @@ def _save(table: Any, path: Path, origin: Origin) -> list[Path]:
 def _file(path: Path, video: VideoAnnotation) -> Path:
     if not path.is_dir():
         return path
-    below = folder_of_video(path / "labeled-data", video, lambda folder: bool(_tables_in(folder)))
-    for folder in (path, below):
-        files = [] if folder is None else _tables_in(folder)
-        if len(files) == 1:
-            return files[0]
-        if files:
-            names = ", ".join(file.name for file in files)
-            raise FormatError(f"{folder}: several tables ({names}); choose one of them")
-    raise FormatError(
-        f"{path}: no CollectedData_*.csv in it or in labeled-data/{file_name(video.name)}; choose "
-        "the .csv or .h5 file"
-    )
+    below = path / "labeled-data"
+    folder = path if _tables_in(path) else folder_of_video(below, video, _has_tables)
+    if folder is None:
+        raise FormatError(
+            f"{path}: no CollectedData_*.csv in it or in labeled-data/{file_name(video.name)}; "
+            "choose the .csv or .h5 file"
+        )
+    first, *more = _tables_in(folder)
+    if more:
+        names = ", ".join(file.name for file in (first, *more))
+        raise FormatError(f"{folder}: several tables ({names}); choose one of them")
+    return first
+
+
+def _has_tables(folder: Path) -> bool:
+    return bool(_tables_in(folder))
 
 
 def _tables_in(folder: Path) -> list[Path]:
@@ -251,6 +257,30 @@ def _frames(path: Path, table: Frame, video: VideoAnnotation) -> list[int | None
         else:
             frames.append(by_picture.frame(parts[-1], f"row {row}"))
     return frames
+
+
+def _of_earlier_version(path: Path) -> bool:
+    """Whether this program wrote a file when it didn't note yet what it is of."""
+    try:
+        marker = Marker.read(path.parent)
+    except (OSError, ValueError):
+        return False
+    return marker is not None and path.name in marker.files and path.name not in marker.origins
+
+
+def _say_if_counted_otherwise(
+    path: Path, pictures: list[str], frames: list[int | None], video: VideoAnnotation, say: Say
+) -> None:
+    """Earlier versions called the pictures of a folder, too, by the numbers of their frames."""
+    for picture, frame in zip(pictures, frames, strict=True):
+        number = re.fullmatch(r"img(\d+)\.png", picture)
+        if number and frame is not None and int(number[1]) != frame:
+            say(
+                f"{path}: an earlier version wrote it and may have meant frame {int(number[1])} "
+                f"(from 0) by {picture}, which was taken for the picture of {video.name} that is "
+                "called so; check the labels, or export them again and import that"
+            )
+            return
 
 
 def _faces(path: Path, table: Frame) -> dict[str, np.ndarray]:

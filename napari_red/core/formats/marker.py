@@ -55,14 +55,15 @@ class Marker:
             If it is damaged.
         """
         try:
-            found = json.loads((folder / NAME).read_text(encoding="utf-8"))
+            data = (folder / NAME).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
         try:
+            found = json.loads(data.decode())
             origins = {name: _origin(about) for name, about in found.get("of", {}).items()}
             return cls([str(name) for name in found.get("files", [])], origins)
-        except (AttributeError, KeyError, TypeError) as error:
-            raise ValueError(f"{NAME} has other contents") from error
+        except (AttributeError, OverflowError, TypeError, ValueError) as error:
+            raise ValueError(f"{NAME}: isn't what this program writes ({error})") from error
 
     def write(self, folder: Path) -> None:
         """Write the marker: it is the new one or the one before, whatever happens.
@@ -94,8 +95,9 @@ def _about(origin: Origin) -> dict[str, Any]:
 
 def _origin(about: dict[str, Any]) -> Origin:
     size = about.get("size")
-    return Origin(
-        str(about.get("project", "")),
-        str(about.get("video", "")),
-        None if size is None else (int(size[0]), int(size[1])),
-    )
+    if size is not None:
+        width, height = map(int, size)
+        if min(width, height) < 1:
+            raise ValueError(f"{width} × {height} pixels are no size")
+        size = (width, height)
+    return Origin(str(about.get("project", "")), str(about.get("video", "")), size)

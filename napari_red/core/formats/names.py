@@ -11,8 +11,8 @@ from napari_red.core.annotation import FaceAnnotation
 from napari_red.core.formats.base import FormatError
 from trainer.scheme import scheme_for
 
-_ANYBODY = re.compile(r"(face|individual|animal|track|instance)?[ _-]*\d*", re.IGNORECASE)
-"""Names that programs make up."""
+_ANYBODY = re.compile(r"(face|individual|animal|track|instance)[ _-]*\d*", re.IGNORECASE)
+"""Names that programs make up. A number alone is somebody's: participants often have one."""
 
 _NUMBERED = re.compile(r"(.+) \((\d+)\)", re.DOTALL)
 

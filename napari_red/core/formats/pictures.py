@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import imageio.v3 as iio
@@ -26,7 +24,8 @@ class Pictures:
 
     A folder of frames is referred to where it is; where its pictures are written anew, they
     keep their names. Frames of a video file are ``NAME/000001.png`` and so on, below the
-    folder of the export, called like the frame's ``.pts`` file; ``ffmpeg -i VIDEO
+    folder of the export, called like the frame's ``.pts`` file, and so are written pictures
+    of a folder in which two have one name (``1.png`` and ``1.jpg``); ``ffmpeg -i VIDEO
     -fps_mode passthrough NAME/%06d.png`` makes them, and so does an export with pictures.
 
     Parameters
@@ -41,18 +40,15 @@ class Pictures:
         self._folder = file_name(video.name)
         self._origin = options.origin(video)
         self._claimed: set[Path] = set()
-        self._there: list[Path] = []
-        self._called = video.picture if _distinct(video.picture_names) else video.stem
-        if self._make is None and video.path is not None and video.path.is_dir():
-            pictures = pictures_in(video.path)
-            self._there = pictures if len(pictures) == video.n_frames else []
+        self._names = _written_names(video)
+        self._there = _pictures_there(video) if self._make is None else []
 
     def name(self, frame: int) -> str:
         """The picture of a frame (from 0): a path with / that starts at the export's
         folder, or an absolute one."""
         if self._there:
             return self._there[frame].resolve().as_posix()
-        return str(PurePosixPath(self._folder, f"{file_name(self._called(frame))}.png"))
+        return str(PurePosixPath(self._folder, f"{file_name(self._names[frame])}.png"))
 
     def file(self, frame: int) -> str:
         """The file name of the picture of a frame (from 0)."""
@@ -77,9 +73,10 @@ class Pictures:
 class FramesByPicture:
     """Finds the frames that names of pictures mean.
 
-    The pictures of a folder are found by their names. A name that is made like theirs,
-    as ``img0400`` in a folder of ``img0100`` and so on, means no other frame. Any other
-    name was given elsewhere: its last number is the frame, from 0, as in DeepLabCut's
+    The pictures of a folder are found by their names, and as :class:`Pictures` calls them;
+    where two have one name, by their suffixes too. A name that is made like theirs, as
+    ``img0400`` in a folder of ``img0100`` and so on, means no other frame. Any other name
+    was given elsewhere: its last number is the frame, from 0, as in DeepLabCut's
     ``img0012.png``, unless a frame of a video file is called so.
 
     Parameters
@@ -90,20 +87,24 @@ class FramesByPicture:
 
     def __init__(self, source: Path, video: VideoAnnotation) -> None:
         self._source, self._video = source, video
-        names = [video.picture(frame) for frame in range(video.n_frames)]
-        many = Counter(names)
-        self._frames = {name: frame for frame, name in enumerate(names) if many[name] == 1}
-        self._made: set[str] = set()
-        if video.picture_names is not None:
-            self._made = {_without_number(name) for name in names}
+        written, names = _written_names(video), video.picture_names or ()
+        self._frames: dict[str, set[int]] = {}
+        for frame, name in [*enumerate(written), *enumerate(names)]:
+            self._frames.setdefault(name, set()).add(frame)
+        self._made = {_without_number(name) for name in names}
+        self._files: dict[str, int] = {}
+        if len(set(names)) < len(names):
+            there = enumerate(_pictures_there(video))
+            self._files = {path.name: n for n, path in there if path.stem not in written}
 
-    def named(self, name: str, where: str) -> int | None:
+    def named(self, name: str, where: str, told: int | None = None) -> int | None:
         """The frame, from 0, of the picture that is called so; None for names given elsewhere.
 
         Parameters
         ----------
         name : with folders and suffix, or without
         where : the place in the file, for messages
+        told : what the file says itself; taken if one of several pictures of this name is it
 
         Raises
         ------
@@ -111,8 +112,13 @@ class FramesByPicture:
             If it is made like the pictures' names, and not exactly one is called so.
         """
         stem = _stem(name)
-        frame = self._frames.get(stem)
-        if frame is None and _without_number(stem) in self._made:
+        frames = self._frames.get(stem, set())
+        if len(frames) == 1:
+            return min(frames)
+        if told in frames:
+            return told
+        frame = self._files.get(re.split(r"[/\\]", name)[-1])
+        if frame is None and (frames or _without_number(stem) in self._made):
             names = (self._video.picture(0), self._video.picture(self._video.n_frames - 1))
             raise FormatError(
                 f"{self._source}, {where}: not exactly one picture of {self._video.name} is "
@@ -150,5 +156,16 @@ def _without_number(stem: str) -> str:
     return re.sub(r"\d+(\D*)$", r"#\1", stem)
 
 
-def _distinct(names: Sequence[str] | None) -> bool:
-    return names is not None and len(set(names)) == len(names)
+def _written_names(video: VideoAnnotation) -> list[str]:
+    """What the picture of each frame is called where it is written, without its suffix."""
+    names = video.picture_names
+    distinct = names is not None and len(set(names)) == len(names)
+    return [(video.picture if distinct else video.stem)(frame) for frame in range(video.n_frames)]
+
+
+def _pictures_there(video: VideoAnnotation) -> list[Path]:
+    """The pictures of a folder of frames, one for each; none where they aren't all there."""
+    if video.path is None or not video.path.is_dir():
+        return []
+    pictures = pictures_in(video.path)
+    return pictures if len(pictures) == video.n_frames else []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import re
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
@@ -13,8 +12,10 @@ import numpy as np
 
 from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
 from napari_red.core.formats.base import FormatError, Say, file_name, origin_of
+from napari_red.core.formats.marker import NAME as MARKER
 from napari_red.core.formats.marker import Origin
 from trainer.data.frame_folder import picture_size
+from trainer.data.video import result_name
 from trainer.data.video_base import VideoError
 
 Size = tuple[int, int]
@@ -265,7 +266,8 @@ def folder_of_video(
 ) -> Path | None:
     """Which of the folders in ``above`` is a video's; None where none is.
 
-    That is the one that this program wrote of the same video, else that of the same name.
+    That is the one that this program wrote of the same video, whatever it is called, else
+    that of the same name.
 
     Parameters
     ----------
@@ -274,23 +276,56 @@ def folder_of_video(
     Raises
     ------
     FormatError
-        If several videos of that name were exported, none of them this one.
+        If several folders are of this video and none is called like it, several videos of
+        its name were exported, none of them this one, or the one that is called so only
+        because of a number is of another.
     """
-    name = file_name(video.name)
-    numbered = [path for path in sorted(above.glob(f"{glob.escape(name)}_*")) if path.is_dir()]
-    folders = [path for path in (above / name, *numbered) if holds(path)]
-    ids = [origin_of(path).video for path in folders]
-    if video.id and video.id in ids:
-        return folders[ids.index(video.id)]
-    others = [path.name for path, other in zip(folders, ids, strict=True) if other]
-    if above / name not in folders:
-        return None
-    if name in others and len(others) > 1:
+    marked = [marker.parent for marker in sorted(above.glob(f"*/{MARKER}"))]
+    made_of = {folder: origin_of(folder).video for folder in marked if holds(folder)}
+    called = {above / file_name(name): name for name in (video.name, _own_name(video))}
+    same = [folder for folder, other in made_of.items() if video.id and other == video.id]
+    if same:
+        named = [folder for folder in called if folder in same]
+        if not named and len(same) > 1:
+            raise FormatError(
+                f"{above}: several folders in it were made of {video.name} "
+                f"({', '.join(folder.name for folder in same)}); choose one of them"
+            )
+        return (named or same)[0]
+    theirs = None
+    for folder, name in called.items():
+        if not holds(folder):
+            continue
+        if not made_of.get(folder):
+            return folder
+        if name != _own_name(video):
+            theirs = folder
+            continue
+        others = [folder.name, *_numbered(folder, [one for one in made_of if made_of[one]])]
+        if len(others) > 1:
+            raise FormatError(
+                f"{above}: several videos are called {name} in it ({', '.join(others)}), and "
+                "none was made from this one; choose the folder of one of them"
+            )
+        return folder
+    if theirs is not None:
         raise FormatError(
-            f"{above}: several videos are called {video.name} in it ({', '.join(others)}), and "
-            "none was made from this one; choose the folder of one of them"
+            f"{theirs}: was made of another video, and nothing else in {above} is called "
+            f"{_own_name(video)}; choose the folder of this video"
         )
-    return above / name
+    return None
+
+
+def _own_name(video: VideoAnnotation) -> str:
+    """What a video is called without the number that tells it from others of its project."""
+    own = video.name if video.path is None else result_name(video.path)
+    return own if re.fullmatch(rf"{re.escape(own)}_\d+", video.name) else video.name
+
+
+def _numbered(folder: Path, others: Sequence[Path]) -> list[str]:
+    """Names of those of the other folders that are called like this one and have a number."""
+    pattern = re.compile(rf"{re.escape(folder.name)}_\d+")
+    return [other.name for other in others if pattern.fullmatch(other.name)]
 
 
 def unreadable(path: Path, what: str, error: Exception) -> FormatError:

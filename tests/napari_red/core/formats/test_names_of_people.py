@@ -34,6 +34,8 @@ def of_people(*people):
         ("single", None),
         ("single", "single"),
         ("a\nb", 'x,"y"', "=1+1"),
+        ("001", "002"),
+        ("7", "7", "_12"),
         ("person_01", "Anna (Berlin)", "anna (1)"),
     ],
 )
@@ -61,7 +63,7 @@ def test_every_face_has_a_name_of_its_own_that_is_not_reserved():
 
 
 def test_names_that_programs_make_up_are_nobody_s():
-    names = ["track_0", "individual2", "Face 1", "", "12", "animal", "Mick"]
+    names = ["track_0", "individual2", "Face 1", "", " ", "animal", "Mick"]
     assert [name for name in identities(names).values() if name] == ["Mick"]
 
 

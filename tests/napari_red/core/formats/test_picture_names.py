@@ -10,8 +10,10 @@ import pytest
 from made_annotation import made_face, made_video, same_landmarks
 
 from napari_red.core.formats.base import FormatError, Options
+from napari_red.core.formats.marker import Marker, Origin
 from napari_red.core.formats.registry import FORMATS
 from napari_red.core.gather import annotation_of
+from napari_red.core.records import VideoRecord
 from napari_red.core.session import Session
 from trainer.data.video import open_video
 
@@ -115,6 +117,46 @@ def test_what_is_written_of_a_folder_is_read_for_it(key, names, pictures, tmp_pa
     same_landmarks(got, video, atol=0.5001 if key == "dlib" else 1e-3)
 
 
+SHARED = {
+    "words": ["img1.png", "img1.jpg", *[f"img{n}.png" for n in range(2, 12)]],
+    "numbers": ["1.png", "1.jpg", *[f"{n}.png" for n in range(2, 12)]],
+}
+
+
+def of_shared_names(folder, files):
+    """A folder in which two pictures have one name, but for the suffix, as a project has it."""
+    folder.mkdir()
+    for file in files:
+        iio.imwrite(folder / file, np.zeros((4, 4, 3), np.uint8))
+    with open_video(folder) as film:
+        record = VideoRecord(1, str(folder), "", "talk", 12, 240, 320, 25.0, film.frame_names)
+    video = of_pictures(film.frame_names, folder)
+    return replace(video, stems=record.annotation_stems()), [p.name for p in film.pictures]
+
+
+@pytest.mark.parametrize("pictures", [None, black])
+@pytest.mark.parametrize("files", SHARED)
+@pytest.mark.parametrize("key", [*BY_NAME, "deeplabcut-tracks", "sleap", "pts"])
+def test_what_is_written_of_pictures_that_share_a_name_is_read_for_them(
+    key, files, pictures, tmp_path
+):
+    if key.startswith("deeplabcut"):
+        pytest.importorskip("tables")
+    if key == "sleap":
+        pytest.importorskip("sleap_io")
+    video, _ = of_shared_names(tmp_path / "talk", SHARED[files])
+    written = FORMATS[key].write([video], tmp_path / "out", Options(frame_image=pictures))
+    got = FORMATS[key].read(written[0], video)
+    same_landmarks(got, video, atol=0.5001 if key == "dlib" else 1e-3)
+
+
+@pytest.mark.parametrize("key", BY_NAME)
+def test_of_pictures_that_share_a_name_the_suffix_tells(key, tmp_path):
+    video, files = of_shared_names(tmp_path / "talk", SHARED["words"])
+    (face,) = FORMATS[key].read(labels_of(key, tmp_path, "img1.png", "img2.png"), video)
+    assert [files[frame] for frame in face.frames] == ["img1.png", "img2.png"]
+
+
 def test_a_table_for_deeplabcut_names_the_pictures_of_the_folder(tmp_path):
     pytest.importorskip("tables")
     folder = folder_of(tmp_path / "talk", NAMES["img0100"])
@@ -153,3 +195,22 @@ def test_a_project_knows_the_names_of_the_pictures(tmp_path):
         video_annotation = annotation_of(*session.opened())
     assert video_annotation.picture(3) == "img0103"
     assert video_annotation.stem(3) == "000004"
+
+
+@pytest.mark.parametrize(("first", "noted"), [(0, False), (1, True)])
+def test_of_a_table_of_an_earlier_version_is_said_that_it_may_count_otherwise(
+    first, noted, tmp_path
+):
+    video = of_pictures([f"img{first + n:04d}" for n in range(12)])
+    path = labels_of("deeplabcut", tmp_path, "img0003.png")
+    notes = []
+    FORMATS["deeplabcut"].read(path, video, notes.append)
+    assert not notes
+    Marker([path.name]).write(tmp_path)
+    (face,) = FORMATS["deeplabcut"].read(path, video, notes.append)
+    assert face.frames.tolist() == [3 - first]
+    assert [("frame 3" in note and "img0003.png" in note) for note in notes] == [True] * noted
+    notes.clear()
+    Marker([path.name], {path.name: Origin("p")}).write(tmp_path)
+    FORMATS["deeplabcut"].read(path, video, notes.append)
+    assert not notes
