@@ -74,7 +74,7 @@ def project_id(project: Project) -> str:
     """An id that a project keeps when its file is moved or renamed; "" without a video.
 
     It is made from what every project file holds, so that old ones and those that may not
-    be written have one too.
+    be written have one too. A copy of the file has the same id, a merged project another.
     """
     rows = project.database.read("SELECT fingerprint, added FROM videos ORDER BY id LIMIT 1")
     return _hashed(*rows[0]) if rows else ""

@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_red.core import cells
 from napari_red.core.find_videos import presumed_path
+from napari_red.core.history import now
 from napari_red.core.project import Project
 from napari_red.core.records import Correction
 from napari_red.core.video_names import told_apart
@@ -199,7 +200,9 @@ class _Copy:
             values = dict(zip(columns, row, strict=True))
             found = presumed_path(self.project, self.project.video(number))
             path = found or Path(values["path"])
-            values |= {"path": str(path), "relative": relative_to_project(path, self.target)}
+            # Added anew, which makes this another project than the first of its sources.
+            values |= {"path": str(path), "added": now()}
+            values["relative"] = relative_to_project(path, self.target)
             self.db.execute(
                 f"INSERT INTO videos (id, {', '.join(columns)})"
                 f" VALUES (?, {', '.join('?' * len(columns))})",

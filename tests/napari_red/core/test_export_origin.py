@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from napari_red.core.formats.marker import Marker
 from napari_red.core.formats.registry import FORMATS
 from napari_red.core.import_labels import import_labels
 from napari_red.core.jobs import Progress, StopWork
+from napari_red.core.merge import merge
 from napari_red.core.project import Project
 from napari_red.core.records import Prediction
 from napari_red.core.session import Session
@@ -174,6 +176,29 @@ def test_a_damaged_marker_says_what_to_do(key, both, tmp_path):
     with pytest.raises(FormatError, match=r"napari-red.json: is damaged.* choose another folder"):
         export(both[0], tmp_path / "out", key)
     assert before.keys() == contents(tmp_path / "out").keys()
+
+
+@pytest.mark.parametrize("key", ["coco", "pts", "csv"])
+def test_a_merged_project_is_another_than_those_it_was_made_from(key, both, tmp_path):
+    merge(both, tmp_path / "all.red")
+    merge([tmp_path / "all.red"], tmp_path / "again.red")
+    paths = [*both, tmp_path / "all.red", tmp_path / "again.red"]
+    ids = set()
+    for path in paths:
+        with Project(path, "read") as project:
+            ids.add(gather.project_id(project))
+    assert len(ids) == len(paths)
+    export(both[0], tmp_path / "out", key)
+    before = contents(tmp_path / "out")
+    with pytest.raises(FormatError, match="was exported from another project"):
+        export(tmp_path / "all.red", tmp_path / "out", key)
+    assert contents(tmp_path / "out") == before
+
+
+def test_a_copy_of_a_project_is_the_same_project(both, tmp_path):
+    first = export(both[0], tmp_path / "out", "coco")
+    shutil.copy(both[0], tmp_path / "copy.red")
+    assert export(tmp_path / "copy.red", tmp_path / "out", "coco") == first
 
 
 @pytest.mark.parametrize("key", ["csv", "coco", "pts"])
