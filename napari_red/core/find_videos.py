@@ -93,9 +93,14 @@ def _at(project: Project, video: VideoRecord, place: Path, changed: str) -> Foun
     if not moved:
         return Found(place)
     if not project.read_only:
-        relative = relative_to_project(place, project.path)
-        project.set_video(video.id, path=str(place), relative=relative)
+        set_place(project, video, place)
     return Found(place, True, changed)
+
+
+def set_place(project: Project, video: VideoRecord, place: Path) -> None:
+    """Tell a project where a video is, an absolute path, also as seen from the project."""
+    relative = relative_to_project(place, project.path)
+    project.set_video(video.id, path=str(place), relative=relative)
 
 
 def _same_size(folder: Path, video: VideoRecord, most_files: int) -> Iterator[Path]:
