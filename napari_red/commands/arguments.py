@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -31,18 +31,35 @@ def existing(project: Path) -> Path:
     return project
 
 
+def has_videos(project: Project) -> bool:
+    """Whether a project has a video."""
+    return bool(project.videos())
+
+
+def has_runs(project: Project) -> bool:
+    """Whether a model was at work on a video of a project, or labels were imported."""
+    return any(project.run_models(video.id) for video in project.videos())
+
+
 @contextmanager
-def made_if_missing(path: Path) -> Iterator[Project]:
-    """A project, made if it isn't there. What was made is removed again where the command fails
-    or finds no video for it, so that the same command with better words isn't refused."""
-    is_new, worth = not path.exists(), False
+def made_if_missing(path: Path, worth: Callable[[Project], bool] = has_videos) -> Iterator[Project]:
+    """A project, made if it isn't there.
+
+    What was made here is removed again where it isn't ``worth`` keeping in the end, so that
+    the same command with better words isn't refused. Only the project's content decides, not
+    whether the command failed or was interrupted, and what others put into it stays.
+    """
+    was_there, empty = path.exists(), False
     try:
         with Project(path) as project:
-            yield project
-            worth = bool(project.videos())
+            made_here = not was_there and not has_videos(project)
+            try:
+                yield project
+            finally:
+                empty = made_here and not worth(project)
     finally:
-        if is_new and not worth and path.exists():
-            path.unlink()
+        if empty:
+            path.unlink(missing_ok=True)
 
 
 def video_ids(project: Project, said: Sequence[str] | None) -> list[int] | None:

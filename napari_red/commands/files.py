@@ -13,6 +13,7 @@ from napari_red.commands.arguments import (
     OnlyOption,
     ProjectArgument,
     existing,
+    has_runs,
     made_if_missing,
     video_ids,
 )
@@ -77,7 +78,7 @@ def import_(
     """Bring labels that were made elsewhere into a project, to correct them here."""
     with (
         told(),
-        made_if_missing(project) as opened,
+        made_if_missing(project, has_runs) as opened,
         open_video(video) as film,
         Session(film, project=opened) as session,
     ):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from napari_red.core import cells, video_rows
 from napari_red.core.cells import Address
-from napari_red.core.find_videos import contents_of
+from napari_red.core.find_videos import contents_of, set_place
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
 from napari_red.core.project import Project
 from napari_red.core.records import VideoRecord
@@ -117,8 +117,7 @@ def _add(project: Project, path: Path, start: int) -> tuple[VideoRecord, bool]:
         if record.fingerprint == fingerprint:
             place = path.absolute()
             if place != Path(record.path) and contents_of(Path(record.path)) != fingerprint:
-                relative = video_rows.relative_to_project(place, project.path)
-                project.set_video(record.id, path=str(place), relative=relative)
+                set_place(project, record, place)
             return project.video(record.id), False
     with open_video(path) as video:
         if start >= video.n_frames:

@@ -11,11 +11,12 @@ import hmac
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
+from napari_red.core.models import shipped_models
 from trainer.errors import RedError
 
 IMPORTED = "imported labels"
@@ -275,7 +276,8 @@ def pseudonyms(
     key = {name: f"person_{number:0{digits}d}" for number, name in enumerate(order, 1)}
 
     models = {model for video in annotations for f in video.faces for model in f.models}
-    called = {model: _impersonal(model, key) for model in models if model is not None}
+    aliases = Aliases(key)
+    called = {model: aliases.model(model) for model in models if model is not None}
 
     def anonymous(face: FaceAnnotation) -> FaceAnnotation:
         alias = None if face.identity is None else key[face.identity]
@@ -296,11 +298,40 @@ def pseudonyms(
     ), key
 
 
-def _impersonal(model: str, key: Mapping[str, str]) -> str:
-    """What a model is called, without folders and people."""
-    if model.startswith(IMPORTED_FROM):
-        return IMPORTED
-    model = re.split(r"[\\/]", model)[-1]
-    for name, alias in key.items():
-        model = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", alias, model)
-    return model
+class Aliases:
+    """Puts an alias in the place of each name that is a word of a text.
+
+    Names of models that ship stay, also where somebody is called as a part of one.
+
+    Parameters
+    ----------
+    aliases : name to alias
+    """
+
+    def __init__(self, aliases: Mapping[str, str]) -> None:
+        self._aliases = {name: alias for name, alias in aliases.items() if name}
+        self._kept = shipped_models()
+        longest_first = partial(sorted, key=len, reverse=True)
+        words = [*longest_first(self._kept), *longest_first(self._aliases)]
+        self._either = "|".join(re.escape(word) for word in words)
+
+    def text(self, text: str) -> str:
+        """A text without the names."""
+        return self._replaced(text, r"\w")
+
+    def model(self, model: str) -> str:
+        """What a model is called, without folders and names."""
+        if model.startswith(IMPORTED_FROM):
+            return IMPORTED
+        # Names of files have "_" in the place of spaces.
+        return self._replaced(re.split(r"[\\/]", model)[-1], r"[^\W_]")
+
+    def _replaced(self, text: str, letter: str) -> str:
+        """A word is between what are no such letters."""
+        if not self._aliases:
+            return text
+        word = rf"(?<!{letter})(?:{self._either})(?!{letter})"
+        return re.sub(word, lambda found: self._alias(found[0]), text)
+
+    def _alias(self, word: str) -> str:
+        return word if word in self._kept else self._aliases[word]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_red.core import cells, history, schema
-from napari_red.core.annotation import IMPORTED, IMPORTED_FROM
+from napari_red.core.annotation import Aliases
 from napari_red.core.import_labels import IMPORT
 from napari_red.core.project import Project
 from trainer.errors import RedError
@@ -202,21 +201,20 @@ def _forget_names(db: sqlite3.Connection, identity: int, names: set[str]) -> Non
         if cleared != values:
             db.execute("UPDATE changes SET before = ?, after = ? WHERE id = ?", (*cleared, change))
     # Older versions called what was imported by its folder, and that may be the person's.
-    db.execute("UPDATE runs SET model = ? WHERE model GLOB ?", (IMPORTED, f"{IMPORTED_FROM}*"))
     db.execute("UPDATE steps SET label = ? WHERE label GLOB 'import *'", (IMPORT,))
-    either = "|".join(re.escape(name) for name in names)
-    word = re.compile(rf"(?<!\w)(?:{either})(?!\w)")
+    aliases = Aliases(dict.fromkeys(names, ERASED))
+    for run, model in db.execute("SELECT id, model FROM runs").fetchall():
+        db.execute("UPDATE runs SET model = ? WHERE id = ?", (aliases.model(model), run))
     for table, key, column in (
         ("steps", "id", "label"),
-        ("runs", "id", "model"),
         ("settings", "name", "value"),
         ("models", "id", "details"),
         ("videos", "id", "message"),
     ):
         for row, text in db.execute(f"SELECT {key}, {column} FROM {table}").fetchall():
             for told in (text, *_as_json(text)):
-                if word.search(told):
-                    cleared_text = word.sub(ERASED, told)
+                cleared_text = aliases.text(told)
+                if cleared_text != told:
                     db.execute(
                         f"UPDATE {table} SET {column} = ? WHERE {key} = ?", (cleared_text, row)
                     )

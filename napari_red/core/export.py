@@ -12,7 +12,7 @@ import numpy as np
 from napari_red.core.annotation import VideoAnnotation, pseudonyms
 from napari_red.core.formats.base import Options
 from napari_red.core.formats.registry import format_called
-from napari_red.core.gather import annotation_of, project_id
+from napari_red.core.gather import annotations_of, project_id
 from napari_red.core.jobs import ProgressCallback, ShouldStop
 from napari_red.core.locate import locate
 from napari_red.core.project import Project
@@ -99,7 +99,9 @@ def export_project(
     chosen = [v for v in project.videos() if video_ids is None or v.id in set(video_ids)]
     if not chosen:
         raise ExportError(f"{project.path}: no video in it; add and pre-annotate one first")
-    annotations: Sequence[VideoAnnotation] = [annotation_of(project, video) for video in chosen]
+    annotations: Sequence[VideoAnnotation] = annotations_of(
+        project, chosen, on_progress, should_stop
+    )
     records = {video.name: record for video, record in zip(annotations, chosen, strict=True)}
     if not any(video.faces for video in annotations):
         raise ExportError(f"{', '.join(records)}: no landmarks yet; pre-annotate it first")

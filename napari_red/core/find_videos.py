@@ -66,6 +66,19 @@ def find_video(project: Project, video: VideoRecord, most_files: int = MOST_FILE
     return Found(None, changed=changed)
 
 
+def presumed_path(project: Project, video: VideoRecord) -> Path | None:
+    """Where a video lies now, for those who won't open it: contents are read only where the
+    sizes of files leave open which it is, as where it was moved.
+
+    Where nothing is found, this is where it was last seen; None where another video lies there.
+    """
+    last = Path(video.path)
+    if [place for place in likely_places(project, video) if _has_size(place, video)] == [last]:
+        return last
+    found = find_video(project, video, most_files=0)
+    return last if found.path is None and not found.changed else found.path
+
+
 def likely_places(project: Project, video: VideoRecord) -> list[Path]:
     """Where a video was, and where it would be had it been moved with the project."""
     folder = project.path.absolute().parent
@@ -80,22 +93,30 @@ def _at(project: Project, video: VideoRecord, place: Path, changed: str) -> Foun
     if not moved:
         return Found(place)
     if not project.read_only:
-        relative = relative_to_project(place, project.path)
-        project.set_video(video.id, path=str(place), relative=relative)
+        set_place(project, video, place)
     return Found(place, True, changed)
+
+
+def set_place(project: Project, video: VideoRecord, place: Path) -> None:
+    """Tell a project where a video is, an absolute path, also as seen from the project."""
+    relative = relative_to_project(place, project.path)
+    project.set_video(video.id, path=str(place), relative=relative)
 
 
 def _same_size(folder: Path, video: VideoRecord, most_files: int) -> Iterator[Path]:
     """Files, or folders of pictures, of a video's size; those of its name first."""
-    size = video.fingerprint.partition("-")[0]
     name = Path(video.path).name
-    found = []
-    for place in _below(folder, most_files):
-        with suppress(OSError, RedError):
-            files = [place] if video.frame_names is None else pictures_in(place)
-            if len(files) in (1, video.n_frames) and str(_bytes(files)) == size:
-                found.append(place)
+    found = [place for place in _below(folder, most_files) if _has_size(place, video)]
     yield from sorted(found, key=lambda place: (place.name != name, str(place)))
+
+
+def _has_size(place: Path, video: VideoRecord) -> bool:
+    """Whether there is a file, or a folder of pictures, of a video's size."""
+    size = video.fingerprint.partition("-")[0]
+    with suppress(OSError, RedError):
+        files = [place] if video.frame_names is None else pictures_in(place)
+        return len(files) in (1, video.n_frames) and str(_bytes(files)) == size
+    return False
 
 
 def _below(folder: Path, most: int) -> Iterator[Path]:

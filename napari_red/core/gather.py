@@ -3,34 +3,61 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 
 from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
 from napari_red.core.chunks import CHUNK, chunk_of
-from napari_red.core.find_videos import find_video
+from napari_red.core.find_videos import presumed_path
 from napari_red.core.formats.base import distinct
+from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
 from napari_red.core.marks import Marks
 from napari_red.core.project import Project
 from napari_red.core.records import TrackRecord, VideoRecord
 
 
-def annotation_of(project: Project, video: VideoRecord) -> VideoAnnotation:
-    """All faces of a video, corrections before predictions.
+def annotations_of(
+    project: Project,
+    videos: Sequence[VideoRecord],
+    on_progress: ProgressCallback = lambda _: None,
+    should_stop: ShouldStop = lambda: False,
+) -> list[VideoAnnotation]:
+    """All faces of these videos, corrections before predictions.
 
     Of videos of one name, those that came later into the project get a number, whether all
     of them are exported or one. The path is where the video was last seen, or where it lies
     now if it was moved with the project; None where another video lies there.
+
+    Raises
+    ------
+    StopWork
+        When ``should_stop`` answers True.
     """
     rows = project.database.read("SELECT id, name FROM videos ORDER BY id")
     called = distinct([name for _, name in rows])
     names = {key: name for (key, _), name in zip(rows, called, strict=True)}
+    found = []
+    for number, video in enumerate(videos):
+        if should_stop():
+            raise StopWork
+        on_progress(Progress(number, len(videos), names[video.id]))
+        found.append(_annotation(project, video, names[video.id]))
+    return found
+
+
+def annotation_of(project: Project, video: VideoRecord) -> VideoAnnotation:
+    """All faces of one video; see :func:`annotations_of`."""
+    (annotation,) = annotations_of(project, [video])
+    return annotation
+
+
+def _annotation(project: Project, video: VideoRecord, name: str) -> VideoAnnotation:
     models = project.run_models(video.id)
     faces = tuple(_face(project, track, models) for track in project.tracks(video.id))
     return VideoAnnotation(
-        path=_path(project, video),
-        name=names[video.id],
+        path=presumed_path(project, video),
+        name=name,
         n_frames=video.n_frames,
         height=video.height,
         width=video.width,
@@ -43,20 +70,11 @@ def annotation_of(project: Project, video: VideoRecord) -> VideoAnnotation:
     )
 
 
-def _path(project: Project, video: VideoRecord) -> Path | None:
-    """Where a video was last seen, or where it lies now if it was moved with the project;
-    None where another video lies there."""
-    found = find_video(project, video, most_files=0)
-    if found.path is None and not found.changed:
-        return Path(video.path)
-    return found.path
-
-
 def project_id(project: Project) -> str:
     """An id that a project keeps when its file is moved or renamed; "" without a video.
 
     It is made from what every project file holds, so that old ones and those that may not
-    be written have one too.
+    be written have one too. A copy of the file has the same id, a merged project another.
     """
     rows = project.database.read("SELECT fingerprint, added FROM videos ORDER BY id LIMIT 1")
     return _hashed(*rows[0]) if rows else ""

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from napari_red.core import cells
-from napari_red.core.find_videos import find_video
+from napari_red.core.find_videos import presumed_path
+from napari_red.core.history import now
 from napari_red.core.project import Project
 from napari_red.core.records import Correction
 from napari_red.core.video_names import told_apart
@@ -197,9 +198,11 @@ class _Copy:
         for number in self.videos:
             (row,) = self.read(f"SELECT {', '.join(columns)} FROM videos WHERE id = ?", (number,))
             values = dict(zip(columns, row, strict=True))
-            found = find_video(self.project, self.project.video(number), most_files=0)
-            path = found.path or Path(values["path"])
-            values |= {"path": str(path), "relative": relative_to_project(path, self.target)}
+            found = presumed_path(self.project, self.project.video(number))
+            path = found or Path(values["path"])
+            # Added anew, which makes this another project than the first of its sources.
+            values |= {"path": str(path), "added": now()}
+            values["relative"] = relative_to_project(path, self.target)
             self.db.execute(
                 f"INSERT INTO videos (id, {', '.join(columns)})"
                 f" VALUES (?, {', '.join('?' * len(columns))})",

@@ -1,13 +1,20 @@
 """Projects with many videos on the command line."""
 
+from contextlib import suppress
+
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from napari_red.cli import app
+from napari_red.commands import arguments, files
 from napari_red.commands import project as commands
 from napari_red.core import edits
-from napari_red.core.project import Project
+from napari_red.core.add_videos import add_videos
+from napari_red.core.import_labels import import_labels
+from napari_red.core.project import Project, ProjectError
 from napari_red.core.session import Session
+from trainer.data.pts import write_pts
 from trainer.data.video import open_video
 
 
@@ -100,6 +107,54 @@ def test_an_import_that_fails_leaves_no_project_behind(folder):
     call("import", path, folder / "no.json", "--video", video, "-f", "coco", code=2)
     with Project(path, "read") as opened:
         assert len(opened.videos()) == 1
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_videos_that_were_added_stay_where_new_is_interrupted(folder, monkeypatch, error):
+    def interrupted(opened, videos, **_):
+        add_videos(opened, [folder / "Anna"])
+        raise error
+
+    monkeypatch.setattr(commands, "add_videos", interrupted)
+    CliRunner().invoke(app, ["new", str(folder / "p.red"), str(folder)])
+    with Project(folder / "p.red", "read") as opened:
+        assert [video.name for video in opened.videos()] == ["a"]
+
+
+@pytest.mark.parametrize("open_still", [True, False])
+def test_a_project_that_another_window_made_meanwhile_stays(folder, monkeypatch, open_still):
+    path = folder / "p.red"
+
+    def overtaken(*args):
+        other = Project(path)
+        add_videos(other, [folder / "Anna"])
+        if not open_still:
+            other.close()
+        with suppress(ProjectError):
+            return Project(*args)
+        other.close()
+        raise ProjectError("open in another window")
+
+    monkeypatch.setattr(arguments, "Project", overtaken)
+    call("import", path, folder / "no", "--video", folder / "Ben" / "b.mp4", code=2)
+    with Project(path, "read") as opened:
+        assert opened.videos()[0].name == "a"
+
+
+def test_an_import_that_was_made_stays_whatever_comes_after(folder, monkeypatch):
+    path, labels = folder / "p.red", folder / "labels"
+    labels.mkdir()
+    write_pts(labels / "000001.pts", np.ones((68, 2)))
+
+    def interrupted(*args, **more):
+        import_labels(*args, **more)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files, "import_labels", interrupted)
+    video = folder / "Anna" / "a.mp4"
+    CliRunner().invoke(app, ["import", str(path), str(labels), "--video", str(video)])
+    with Project(path, "read") as opened:
+        assert len(opened.tracks(opened.videos()[0].id)) == 1
 
 
 def test_a_project_is_annotated_and_only_what_is_left_then(project, aligners):

@@ -324,11 +324,13 @@ def file_name(name: str) -> str:
 def distinct(names: Sequence[str]) -> list[str]:
     """The names, of which those that files would share get a number."""
     taken: set[str] = set()
+    next_number: dict[str, int] = {}
     found = []
     for first in names:
-        name, number = first, 2
+        name, number = first, next_number.get(first, 2)
         while file_name(name).lower() in taken:
             name, number = f"{first}_{number}", number + 1
+        next_number[first] = number
         taken.add(file_name(name).lower())
         found.append(name)
     return found

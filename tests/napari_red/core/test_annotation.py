@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from made_annotation import made_face, made_video
 
-from napari_red.core.annotation import IMPORTED, AnnotationError, pseudonyms
+from napari_red.core.annotation import IMPORTED, Aliases, AnnotationError, pseudonyms
 
 
 def test_shapes_that_do_not_fit_are_refused_with_what_is_needed():
@@ -82,6 +82,23 @@ def test_pseudonyms_take_folders_and_people_out_of_the_names_of_models():
         "red-lite",
         None,
     )
+
+
+@pytest.mark.parametrize(
+    ("model", "called"),
+    [
+        ("red-lite, re-tracked", "red-lite, re-tracked"),
+        ("red-wide", "red-wide"),
+        ("red 2", "B 2"),
+        ("/data/Ada_2023/fine.safetensors, re-tracked", "fine.safetensors, re-tracked"),
+        (r"C:\Ada\Ada_2023.safetensors", "A_2023.safetensors"),
+        ("Ada Lovelace and Ada", "C and A"),
+        ("Adas", "Adas"),
+    ],
+)
+def test_models_are_called_without_folders_and_people_but_for_those_that_ship(model, called):
+    aliases = Aliases({"Ada": "A", "red": "B", "Ada Lovelace": "C", "lite": "D"})
+    assert aliases.model(model) == called
 
 
 def test_pseudonyms_take_the_names_of_faces_along():

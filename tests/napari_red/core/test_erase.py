@@ -4,7 +4,7 @@ import sqlite3
 import numpy as np
 import pytest
 
-from napari_red.core import edits, track_edits
+from napari_red.core import edits, model_store, track_edits
 from napari_red.core.blank_video import BlankVideo
 from napari_red.core.erase import ERASED, EraseError, erase_person
 from napari_red.core.records import Prediction
@@ -222,3 +222,17 @@ def test_what_only_the_person_at_the_keyboard_can_remove_is_told(session):
     assert erased.copies == [copy]
     ((details,),) = project.database.read("SELECT details FROM models")
     assert json.loads(details)["people"] == [ERASED, "Bartholomew"]
+
+
+def test_a_folder_that_a_model_lay_in_is_gone_and_models_that_ship_keep_their_names(session):
+    project = session.project
+    for model in ("/data/Anneliese_2023/fine.safetensors, re-tracked", "red-lite"):
+        session.finish_run(session.start_run(model, "cpu"), "done")
+    model_store.use(project, "red-wide")
+    track_edits.rename_in_project(project, "Bartholomew", "red")
+    erase(session)
+    assert b"Anneliese" not in content(session)
+    erase(session, "red")
+    called = set(project.run_models(session.video_id).values())
+    assert called == {"made", "fine.safetensors, re-tracked", "red-lite"}
+    assert model_store.current_name(project) == "red-wide"

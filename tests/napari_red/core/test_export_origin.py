@@ -2,17 +2,22 @@
 
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
 from knowing_aligner import truth, write_video
 
+from napari_red.core import find_videos, gather
 from napari_red.core.add_videos import add_videos
 from napari_red.core.export import ExportChoice, export_project
-from napari_red.core.formats.base import FormatError
+from napari_red.core.formats import base
+from napari_red.core.formats.base import FormatError, distinct, file_name
 from napari_red.core.formats.marker import Marker
 from napari_red.core.formats.registry import FORMATS
 from napari_red.core.import_labels import import_labels
+from napari_red.core.jobs import Progress, StopWork
+from napari_red.core.merge import merge
 from napari_red.core.project import Project
 from napari_red.core.records import Prediction
 from napari_red.core.session import Session
@@ -171,6 +176,72 @@ def test_a_damaged_marker_says_what_to_do(key, both, tmp_path):
     with pytest.raises(FormatError, match=r"napari-red.json: is damaged.* choose another folder"):
         export(both[0], tmp_path / "out", key)
     assert before.keys() == contents(tmp_path / "out").keys()
+
+
+@pytest.mark.parametrize("key", ["coco", "pts", "csv"])
+def test_a_merged_project_is_another_than_those_it_was_made_from(key, both, tmp_path):
+    merge(both, tmp_path / "all.red")
+    merge([tmp_path / "all.red"], tmp_path / "again.red")
+    paths = [*both, tmp_path / "all.red", tmp_path / "again.red"]
+    ids = set()
+    for path in paths:
+        with Project(path, "read") as project:
+            ids.add(gather.project_id(project))
+    assert len(ids) == len(paths)
+    export(both[0], tmp_path / "out", key)
+    before = contents(tmp_path / "out")
+    with pytest.raises(FormatError, match="was exported from another project"):
+        export(tmp_path / "all.red", tmp_path / "out", key)
+    assert contents(tmp_path / "out") == before
+
+
+def test_a_copy_of_a_project_is_the_same_project(both, tmp_path):
+    first = export(both[0], tmp_path / "out", "coco")
+    shutil.copy(both[0], tmp_path / "copy.red")
+    assert export(tmp_path / "copy.red", tmp_path / "out", "coco") == first
+
+
+@pytest.mark.parametrize("key", ["csv", "coco", "pts"])
+def test_an_export_without_pictures_reads_no_video(key, both, tmp_path, monkeypatch):
+    monkeypatch.setattr(find_videos, "contents_of", None)
+    assert export(both[0], tmp_path / "out", key)
+
+
+def test_gathering_what_is_exported_is_told_and_can_be_stopped(clips, tmp_path):
+    told = []
+    path = made_project(tmp_path / "p.red", *clips)
+    with Project(path, "read") as opened, pytest.raises(StopWork):
+        export_project(opened, tmp_path / "out", told.append, lambda: bool(told))
+    assert told == [Progress(0, 2, "clip")]
+
+
+def test_the_names_of_an_export_are_made_once(clips, tmp_path, monkeypatch):
+    calls = []
+
+    def counted(names):
+        calls.append(list(names))
+        return distinct(names)
+
+    monkeypatch.setattr(gather, "distinct", counted)
+    path = made_project(tmp_path / "p.red", *clips)
+    calls.clear()
+    assert len(export(path, tmp_path / "out")) == 2
+    assert calls == [["clip", "clip"]]
+
+
+def test_many_names_that_are_alike_are_numbered_without_trying_all(monkeypatch):
+    tried = []
+
+    def counted(name):
+        tried.append(name)
+        return file_name(name)
+
+    monkeypatch.setattr(base, "file_name", counted)
+    names = ["clip", "clip_3", "Clip", *["clip"] * 40]
+    found = base.distinct(names)
+    assert found[:6] == ["clip", "clip_3", "Clip_2", "clip_4", "clip_5", "clip_6"]
+    assert len({name.lower() for name in found}) == len(names)
+    assert len(tried) < 4 * len(names)
 
 
 def stopped_export(monkeypatch, name, stop, *args):

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from napari_red.core.find_videos import find_video
+from napari_red.core import find_videos
+from napari_red.core.find_videos import find_video, presumed_path
 from napari_red.core.project import Project
 from trainer.data.fingerprint import video_fingerprint
 
@@ -107,3 +108,47 @@ def test_a_project_that_is_only_read_still_finds_its_videos(project, home):
     (home / "videos" / "a.mp4").rename(home / "a.mp4")
     with Project(home / "p.red", "read") as reading:
         assert find_video(reading, reading.videos()[0]).path == home / "a.mp4"
+
+
+@pytest.fixture
+def unread(monkeypatch):
+    """Nothing may be read of any video."""
+
+    def refuse(place):
+        raise AssertionError(f"{place} was read")
+
+    monkeypatch.setattr(find_videos, "contents_of", refuse)
+
+
+def test_a_video_of_its_size_at_its_place_is_presumed_there_unread(project, home, unread):
+    record = add(project, home / "videos" / "a.mp4")
+    assert presumed_path(project, record) == home / "videos" / "a.mp4"
+
+
+def test_a_folder_of_its_size_at_its_place_is_presumed_there_unread(project, home, unread):
+    (home / "imgs").mkdir()
+    for number in range(3):
+        (home / "imgs" / f"{number}.png").write_bytes(b"x" * (number + 1))
+    record = add(project, home / "imgs", n_frames=3, frame_names=["0", "1", "2"])
+    assert presumed_path(project, record) == home / "imgs"
+
+
+@pytest.mark.parametrize("other", [b"video x", b"another video"])
+def test_a_video_that_was_moved_is_presumed_where_its_contents_are(project, home, tmp_path, other):
+    add(project, home / "videos" / "a.mp4")
+    project.close()
+    home.rename(tmp_path / "away")
+    (home / "videos").mkdir(parents=True)
+    (home / "videos" / "a.mp4").write_bytes(other)
+    with Project(tmp_path / "away" / "p.red", "read") as moved:
+        found = presumed_path(moved, moved.videos()[0])
+    assert found == tmp_path / "away" / "videos" / "a.mp4"
+
+
+def test_a_video_that_is_gone_is_presumed_where_it_was_and_no_other_is(project, home):
+    place = home / "videos" / "a.mp4"
+    record = add(project, place)
+    place.unlink()
+    assert presumed_path(project, record) == place
+    place.write_bytes(b"another video")
+    assert presumed_path(project, record) is None

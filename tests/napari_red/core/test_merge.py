@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_red.core import edits, track_edits
+from napari_red.core import edits, find_videos, track_edits
 from napari_red.core.blank_video import BlankVideo
 from napari_red.core.locate import locate
 from napari_red.core.merge import MergeError, merge
@@ -183,3 +183,11 @@ def test_a_video_is_found_in_a_project_that_was_moved_with_it(tmp_path):
     with Project(tmp_path / "all" / "all.red") as merged:
         (record,) = merged.videos()
         assert locate(merged, record) == after / "a.mp4"
+
+
+def test_videos_that_are_where_they_were_are_not_read(two, tmp_path, monkeypatch):
+    paths = [session.project.path for session in two]
+    monkeypatch.setattr(find_videos, "contents_of", None)
+    merge(paths, tmp_path / "both.red")
+    with Project(tmp_path / "both.red", "read") as merged:
+        assert len(merged.videos()) == 2
