@@ -134,10 +134,9 @@ def keep(session: Session, proposal: Proposal) -> Step | None:
 
 
 def is_on(other: np.ndarray, landmarks: np.ndarray) -> bool:
-    """Whether two tracks are on the same face."""
-    if not (np.isfinite(other).all() and np.isfinite(landmarks).all()):
-        return False
-    return distance(other, landmarks) < RULES.same_face
+    """Whether two tracks are on the same face, by the landmarks that both have."""
+    both = np.isfinite(other).all(axis=-1) & np.isfinite(landmarks).all(axis=-1)
+    return bool(both.any()) and distance(other[both], landmarks[both]) < RULES.same_face
 
 
 def _check_unchanged(track: TrackData, proposal: Proposal, first: int, last: int) -> None:

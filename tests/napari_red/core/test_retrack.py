@@ -254,6 +254,18 @@ def test_it_is_not_kept_for_a_face_that_is_gone_merged_or_split(waiting, made_tr
         assert face_of(session, proposal) == 1
 
 
+def test_a_face_of_which_not_all_is_labelled_may_be_corrected_while_it_waits(
+    session, make_aligner, made_truth
+):
+    track_edits.add_track(session)
+    put(session, 10, made_truth(10)[:60])
+    proposal = propose(session, make_aligner(), 10, 0, "forward")
+    assert proposal.frames
+    assert np.isnan(proposal.told[60:]).all()
+    session.move(10, 0, {8: tuple(made_truth(10)[8] + 2)})
+    assert keep(session, proposal) is not None
+
+
 def test_frames_that_did_not_change_need_no_look(waiting):
     session, proposal = waiting
     track_edits.swap_tracks(session, 0, 1, 40)
