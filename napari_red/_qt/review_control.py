@@ -10,6 +10,7 @@ from napari_red._qt.workbench import Workbench
 from napari_red.core import edits, review
 from napari_red.core.overview import Overview, overview_of
 from napari_red.core.review import ToReview
+from napari_red.core.video_names import told_apart
 
 STRIP_MS, QUEUE_MS = 60, 600
 """How long edits are waited for before the strip and the queue are made anew."""
@@ -79,9 +80,9 @@ class ReviewControl(QObject):
         def prepare():
             project, store = self.work.shown_project, self.work.store
             if project is None or store is None:
-                self._show_queue([])
+                self._show_queue(([], {}))
                 return None
-            return lambda: review.propose(project, store)
+            return lambda: (review.propose(project, store), told_apart(project.videos()))
 
         self.work.background.ask("queue", prepare, self._show_queue, QUEUE_MS)
 
@@ -99,9 +100,9 @@ class ReviewControl(QObject):
             f"{found['accepted']} accepted · {found['corrected']} corrected · {found['left']} left"
         )
 
-    def _show_queue(self, queue: list[ToReview]) -> None:
-        self.queue = queue
-        self.panel.show_queue(queue, self.current)
+    def _show_queue(self, found: tuple[list[ToReview], dict[int, str]]) -> None:
+        self.queue, names = found
+        self.panel.show_queue(self.queue, self.current, names)
 
     def _on_changed(self) -> None:
         if self.work.video is not None:

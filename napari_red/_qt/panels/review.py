@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QLabel, QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
 from napari_red._qt.parts import SmallList, button, column, note, row
 from napari_red.core.review import ToReview
-from napari_red.core.video_names import told_apart
 
 
 class ReviewPanel(QWidget):
@@ -71,10 +72,14 @@ class ReviewPanel(QWidget):
         )
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
-    def show_queue(self, queue: list[ToReview], current: int | None) -> None:
-        """List the proposals, the first one first."""
+    def show_queue(
+        self, queue: list[ToReview], current: int | None, names: Mapping[int, str]
+    ) -> None:
+        """List the proposals, the first one first.
+
+        ``names`` says what each video of the project is called, by its number.
+        """
         self.list.clear()
-        names = told_apart([*{one.video.id: one.video for one in queue}.values()])
         faces = any(one.face for one in queue)
         for one in queue:
             parts = [names[one.video.id]] if len(names) > 1 else []
