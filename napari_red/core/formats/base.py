@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,9 @@ _STEP = 50
 
 _LONGEST = 220
 """Bytes of a name, which gets up to 30 more before and behind."""
+
+_DEVICES = re.compile(r"\A(CON|PRN|AUX|NUL|COM[1-9¹²³]|LPT[1-9¹²³])\s*(?=\.|$)", re.IGNORECASE)
+"""Names that Windows gives to devices, also where they have an ending."""
 
 
 class FormatError(RedError):
@@ -316,9 +320,10 @@ def unwritable(path: Path, error: OSError) -> FormatError:
 
 
 def file_name(name: str) -> str:
-    """A name with the characters replaced that no file can have everywhere, not too long."""
+    """A name with the characters replaced that no file can have everywhere, not too long, and
+    none that Windows gives to a device: ``CON.2`` becomes ``CON_.2``."""
     name = re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", name).strip(" .") or "video"
-    return shortened(name, _LONGEST)
+    return shortened(_DEVICES.sub(r"\1_", name), _LONGEST)
 
 
 def distinct(names: Sequence[str]) -> list[str]:
@@ -328,12 +333,17 @@ def distinct(names: Sequence[str]) -> list[str]:
     found = []
     for first in names:
         name, number = first, next_number.get(first, 2)
-        while file_name(name).lower() in taken:
+        while (file := _alike(file_name(name))) in taken:
             name, number = f"{first}_{number}", number + 1
         next_number[first] = number
-        taken.add(file_name(name).lower())
+        taken.add(file)
         found.append(name)
     return found
+
+
+def _alike(file: str) -> str:
+    """The same for names that are one file's on Windows or macOS."""
+    return unicodedata.normalize("NFC", file).lower()
 
 
 def _marker(folder: Path) -> Marker | None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from made_annotation import made_video
 
 from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
-from napari_red.core.formats.base import FormatError, Options
+from napari_red.core.formats.base import FormatError, Options, distinct
 from napari_red.core.formats.names import edges, landmark_names, landmark_order
 from napari_red.core.formats.registry import FORMATS, format_called
 from napari_red.core.jobs import StopWork
@@ -90,6 +90,26 @@ def test_a_video_without_faces_among_others_does_no_harm(key, tmp_path):
 def test_names_that_no_file_can_have_are_replaced(key, tmp_path):
     FORMATS[key].write([made_video("a/b: c?")], tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("key", EVERY)
+@pytest.mark.parametrize("name", ["CON", "nul.take 1", "Lpt9 .x", "con_"])
+def test_nothing_is_called_like_a_device_of_windows(key, name, tmp_path):
+    videos = [made_video(name), made_video("com1"), made_video("COM10"), made_video("icon")]
+    written = FORMATS[key].write(videos, tmp_path)
+    called = [part for path in tmp_path.rglob("*") for part in path.relative_to(tmp_path).parts]
+    devices = {"con", "nul", "com1", "lpt9"}
+    assert not [part for part in called if part.lower().split(".")[0].strip() in devices]
+    if key in ("pts", "dlib", "cvat"):
+        plain = {part.split(".")[0] for part in called}
+        assert {"COM10", "icon", "com1_"} <= plain
+    if key in READABLE:
+        assert FORMATS[key].read(written[0], videos[0])
+
+
+def test_names_that_are_one_file_on_some_systems_get_a_number():
+    same = ["CON", "con_", "Zo\u00eb", "Zoe\u0308", "zo\u00eb"]
+    assert distinct(same) == ["CON", "con__2", "Zo\u00eb", "Zoe\u0308_2", "zo\u00eb_3"]
 
 
 @pytest.mark.parametrize("key", EVERY)
