@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QInputDialog, QMessageBox, QWidget
 
 from napari_red._qt.workbench import Workbench
-from napari_red.core.erase import Erased, erase_person
+from napari_red.core.erase import Erased, clear_traces, erase_person
+from napari_red.core.project import Project
 from trainer.errors import RedError
 
 WHAT = (
@@ -21,10 +24,13 @@ def erase(parent: QWidget, work: Workbench) -> str:
     """Ask, erase, and give a line on how it went; empty where it wasn't done."""
     project = work.shown_project
     people = [] if project is None else [one.name for one in project.identities()]
-    if project is None or not people:
+    traces = project is not None and project.database.traces_left
+    if project is None or not (people or traces):
         return "Nobody has a name in this project, so there is nobody to erase."
     if any(job.busy for job in work.jobs.all):
         return "A job is running in this project; cancel it or let it end, then erase."
+    if traces:
+        return _do(work, lambda: _cleared(project))
     current = _current(work)
     name, chosen = QInputDialog.getItem(
         parent,
@@ -36,14 +42,25 @@ def erase(parent: QWidget, work: Workbench) -> str:
     )
     if not chosen or not _sure(parent, name):
         return ""
+    return _do(work, lambda: said(erase_person(project, name)))
+
+
+def _do(work: Workbench, act: Callable[[], str]) -> str:
+    """Store what is on the screen, do it, and show what is there now, also where it failed
+    halfway."""
     work.view.commit()
     try:
-        erased = erase_person(project, name)
+        return act()
     except RedError as error:
         show_error(str(error))
         return str(error)
-    work.reload()
-    return said(erased)
+    finally:
+        work.reload()
+
+
+def _cleared(project: Project) -> str:
+    clear_traces(project)
+    return "What was erased before had left traces in the file; they are cleared now."
 
 
 def said(erased: Erased) -> str:

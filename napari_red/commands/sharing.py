@@ -14,7 +14,7 @@ from rich.table import Table
 from napari_red.commands.arguments import ProjectArgument, existing
 from napari_red.core.compare import Agreement, Comparison
 from napari_red.core.compare import compare as compare_projects
-from napari_red.core.erase import EraseError, erase_person
+from napari_red.core.erase import erase_person, people_meant
 from napari_red.core.merge import merge as merge_projects
 from napari_red.core.project import Project
 from napari_red.core.track_edits import rename_in_project
@@ -69,13 +69,13 @@ def erase(
 ) -> None:
     """Erase a person from a project: faces, labels, name and history. It can't be undone."""
     with told(), Project(existing(project)) as opened:
-        if name not in {one.name for one in opened.identities()}:
-            known = ", ".join(one.name for one in opened.identities()) or "nobody is named"
-            raise EraseError(f"{name}: nobody in {project} is called so; it has: {known}")
-        if not yes:
+        if people_meant(opened, name) and not yes:
             typer.confirm(f"Erase {name} from {project} for good?", abort=True)
         erased = erase_person(opened, name)
-    _print(f"{name}: {erased.tracks} faces and {erased.steps} steps of the history erased")
+    if erased.again:
+        _print(f"{name}: nobody is called so any more; traces left in the file are cleared now")
+    else:
+        _print(f"{name}: {erased.tracks} faces and {erased.steps} steps of the history erased")
     for what, left in (
         ("videos that show or name them", erased.still_named),
         ("models that may have been trained on them", erased.trained),

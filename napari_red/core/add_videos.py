@@ -11,6 +11,7 @@ from napari_red.core import cells, video_rows
 from napari_red.core.cells import Address
 from napari_red.core.find_videos import contents_of, set_place
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
+from napari_red.core.person_names import known_people, person_name
 from napari_red.core.project import Project
 from napari_red.core.records import VideoRecord
 from trainer.data.fingerprint import video_fingerprint
@@ -131,10 +132,10 @@ def _add(project: Project, path: Path, start: int) -> tuple[VideoRecord, bool]:
 
 def _name_first_face(project: Project, record: VideoRecord, name: str) -> None:
     """A first track that has nothing yet but a name; the first face found goes there."""
+    name = person_name(name)
     if not name or project.tracks(record.id):
         return
-    known = {one.name: one.id for one in project.identities()}
-    identity = known.get(name)
+    identity = known_people(project).get(name)
     values: dict[Address, bytes | None] = {}
     if identity is None:
         identity = project.new_id("identity")

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
-from napari_red.core.models import shipped_models
+from napari_red.core.models import AUTOMATIC, shipped_models
 from trainer.errors import RedError
 
 IMPORTED = "imported labels"
@@ -301,19 +301,21 @@ def pseudonyms(
 class Aliases:
     """Puts an alias in the place of each name that is a word of a text.
 
-    Names of models that ship stay, also where somebody is called as a part of one.
+    Names of models that ship stay, and those that models get by themselves, also where
+    somebody is called as a part of one.
 
     Parameters
     ----------
     aliases : name to alias
+    kept : other words that stay
     """
 
-    def __init__(self, aliases: Mapping[str, str]) -> None:
+    def __init__(self, aliases: Mapping[str, str], kept: Iterable[str] = ()) -> None:
         self._aliases = {name: alias for name, alias in aliases.items() if name}
-        self._kept = shipped_models()
+        self._kept = {*shipped_models(), *kept}
         longest_first = partial(sorted, key=len, reverse=True)
-        words = [*longest_first(self._kept), *longest_first(self._aliases)]
-        self._either = "|".join(re.escape(word) for word in words)
+        stays, replaced = map(longest_first, (self._kept, self._aliases))
+        self._either = "|".join([*map(re.escape, stays), AUTOMATIC, *map(re.escape, replaced)])
 
     def text(self, text: str) -> str:
         """A text without the names."""
@@ -334,4 +336,4 @@ class Aliases:
         return re.sub(word, lambda found: self._alias(found[0]), text)
 
     def _alias(self, word: str) -> str:
-        return word if word in self._kept else self._aliases[word]
+        return word if word in self._kept else self._aliases.get(word, word)

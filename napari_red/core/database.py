@@ -22,6 +22,9 @@ from trainer.errors import RedError
 T = TypeVar("T")
 
 SUFFIX = ".red"
+TRACES = "traces"
+"""A setting that is there while the file may hold traces of what was removed from it."""
+
 Mode = Literal["write", "read", "auto"]
 
 
@@ -114,25 +117,38 @@ class Database:
                 "other one and open the project again, or work on a copy of the file"
             )
 
+    @property
+    def traces_left(self) -> bool:
+        """Whether something was removed by :meth:`wipe`, and its traces couldn't be."""
+        return bool(self.read("SELECT 1 FROM settings WHERE name = ?", (TRACES,)))
+
     def wipe(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Like :meth:`write`, and what it removed can't be found in the file any more.
+        """Like :meth:`write`, and what it or an earlier one removed can't be found in the file
+        any more.
 
         Raises
         ------
         ProjectError
             As :meth:`write`; also if there isn't room for a second copy of the file for a
-            moment: then it is removed, but traces of it are left.
+            moment: then it is removed, but traces of it are left, which the file notes.
         """
         self.check_writable()
+
+        def noted(db: sqlite3.Connection) -> T:
+            db.execute("INSERT OR REPLACE INTO settings VALUES (?, '')", (TRACES,))
+            return work(db)
+
         self._do(lambda: self._connection.execute("PRAGMA secure_delete = ON"))
         try:
-            result = self.write(work)
+            result = self.write(noted)
             try:
                 self._do(lambda: self._connection.execute("VACUUM"))
+                self.write(lambda db: db.execute("DELETE FROM settings WHERE name = ?", (TRACES,)))
             except ProjectError as error:
                 raise ProjectError(
-                    f"{error} It is removed, but traces of it may be left in the file until "
-                    "this is done again"
+                    f"{self.path}: it is removed, but traces of it may be left in the file, "
+                    f"because that couldn't be rewritten ({error.__cause__ or error}); make room "
+                    "for a second copy of it on that disk, then do the same again"
                 ) from error
         finally:
             self._do(lambda: self._connection.execute("PRAGMA secure_delete = OFF"))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_red.core import cells, history, schema
-from napari_red.core.annotation import Aliases
-from napari_red.core.import_labels import IMPORT
+from napari_red.core.export_memory import LAST_EXPORT
+from napari_red.core.forget_names import ERASED, ForgetNames
+from napari_red.core.person_names import composed, person_name
 from napari_red.core.project import Project
 from trainer.errors import RedError
 
-ERASED = "somebody who was erased"
-"""What labels of the history say in the place of a name."""
+__all__ = ["ERASED", "EraseError", "Erased", "clear_traces", "erase_person", "people_meant"]
 
 _OF_TRACK = "kind IN ('correction', 'prediction', 'accepted', 'track')"
 _TABLES = ("predictions", "corrections", "accepted", "held_out")
@@ -35,6 +36,7 @@ class Erased:
     trained : models of the project that were made while the person was in it; whether
         they were trained on them isn't known for sure
     copies : files beside the project that an earlier version's file was kept in
+    again : nobody was called so any more; traces that erasing had left were cleared
     """
 
     tracks: int = 0
@@ -42,60 +44,94 @@ class Erased:
     still_named: list[str] = field(default_factory=list)
     trained: list[str] = field(default_factory=list)
     copies: list[Path] = field(default_factory=list)
+    again: bool = False
+
+
+def people_meant(project: Project, name: str) -> set[int]:
+    """Numbers of the people that :func:`erase_person` would erase, in whichever of Unicode's
+    forms their name is kept; none where there is nobody any more, but traces in the file.
+
+    Raises
+    ------
+    EraseError
+        If nobody is called so, and nothing is left to be cleared.
+    """
+    people = project.identities()
+    found = {one.id for one in people if person_name(one.name) == person_name(name)}
+    if not found and not project.database.traces_left:
+        known = ", ".join(one.name for one in people) or "nobody is named"
+        raise EraseError(f"{name}: nobody in {project.path} is called so; it has: {known}")
+    return found
 
 
 def erase_person(project: Project, name: str) -> Erased:
     """Remove all tracks of a person, all that was said of them, the steps of the history
     that were about them, and their name. It can't be undone.
 
+    Where that had been done and had left traces in the file, it is rewritten.
     Sessions that are open have to :meth:`napari_red.core.session.Session.reload`.
 
     Raises
     ------
     EraseError
-        If nobody is called so.
+        If nobody is called so, and nothing is left to be cleared.
     ProjectError
-        If the file can't be written; nothing is erased then.
+        If the file can't be written; nothing is erased then. Also if it can't be rewritten,
+        see :meth:`napari_red.core.database.Database.wipe`.
     """
-    known = {one.name: one.id for one in project.identities()}
-    if name not in known:
-        raise EraseError(f"{name}: nobody in {project.path} is called so; choose one of the list")
-    erased = project.database.wipe(lambda db: _erase(db, known[name], name))
-    project.refresh()
+    people = people_meant(project, name)
+    try:
+        erased = project.database.wipe(lambda db: _erase(db, people, name))
+    finally:
+        project.refresh()
+    erased.again = not people
     erased.copies = sorted(project.path.parent.glob(f"{project.path.name}.v*"))
     return erased
 
 
-def _erase(db: sqlite3.Connection, identity: int, name: str) -> Erased:
+def clear_traces(project: Project) -> None:
+    """Rewrite the file, because what was removed from it had left traces.
+
+    Raises
+    ------
+    ProjectError
+        If the file can't be written or rewritten.
+    """
+    project.database.wipe(lambda _: None)
+
+
+def _erase(db: sqlite3.Connection, people: set[int], name: str) -> Erased:
     for guard in schema.GUARD_NAMES:
         db.execute(f"DROP TRIGGER {guard}")
-    names = _names(db, identity, name)
-    tracks, mixed = _mixed_with(db, _tracks(db, identity))
+    names = _names(db, people, name)
+    tracks, mixed = _mixed_with(db, _tracks(db, people))
     steps = _forget_history(db, tracks, mixed, names)
-    _forget_names(db, identity, names)
+    _forget_names(db, people, names)
     for track in tracks:
         for table in _TABLES:
             db.execute(f"DELETE FROM {table} WHERE track_id = ?", (track,))
         db.execute("DELETE FROM tracks WHERE id = ?", (track,))
-    db.execute("DELETE FROM identities WHERE id = ?", (identity,))
+    db.executemany("DELETE FROM identities WHERE id = ?", [(one,) for one in people])
     for guard in schema.GUARDS.split("END;"):
         if guard.strip():
             db.execute(guard + "END")
     videos = db.execute("SELECT path, name FROM videos ORDER BY id").fetchall()
-    named = [path for path, called in videos if any(n in path or n in called for n in names)]
+    called = {composed(one) for one in names}
+    named = [row[0] for row in videos if any(n in composed(text) for n in called for text in row)]
     models = [row[0] for row in db.execute("SELECT name FROM models ORDER BY id")]
     return Erased(len(tracks), steps, named, models)
 
 
-def _names(db: sqlite3.Connection, identity: int, name: str) -> set[str]:
-    """What the person was ever called."""
-    rows = db.execute(
-        "SELECT before, after FROM changes WHERE kind = 'identity' AND a = ?", (identity,)
-    )
-    return {name} | {value.decode() for row in rows for value in row if value is not None}
+def _names(db: sqlite3.Connection, people: set[int], name: str) -> set[str]:
+    """What the person was ever called, as it was spelt and in both of Unicode's forms."""
+    rows = db.execute("SELECT a, before, after FROM changes WHERE kind = 'identity'").fetchall()
+    said = {value.decode() for a, *row in rows if a in people for value in row if value is not None}
+    said |= {now for one, now in db.execute("SELECT id, name FROM identities") if one in people}
+    known = {person_name(one) for one in said | {name}} - {""}
+    return said | known | {unicodedata.normalize("NFD", one) for one in known}
 
 
-def _tracks(db: sqlite3.Connection, identity: int) -> set[int]:
+def _tracks(db: sqlite3.Connection, people: set[int]) -> set[int]:
     """The person's tracks: those that are there, and deleted ones that were theirs last."""
     owner: dict[int, int | None] = {}
     for track, before, after in db.execute(
@@ -105,7 +141,7 @@ def _tracks(db: sqlite3.Connection, identity: int) -> set[int]:
             if value is not None:
                 owner[track] = json.loads(value)[3]
     owner |= dict(db.execute("SELECT id, identity_id FROM tracks"))
-    return {track for track, whose in owner.items() if whose == identity}
+    return {track for track, whose in owner.items() if whose in people}
 
 
 def _mixed_with(db: sqlite3.Connection, tracks: set[int]) -> tuple[set[int], dict[int, int]]:
@@ -192,45 +228,29 @@ def _forget_history(
     return gone
 
 
-def _forget_names(db: sqlite3.Connection, identity: int, names: set[str]) -> None:
+def _forget_names(db: sqlite3.Connection, people: set[int], names: set[str]) -> None:
     """In steps that stay, because they are about others too, and in what was remembered."""
     for change, *values in db.execute(
         "SELECT id, before, after FROM changes WHERE kind = 'track'"
     ).fetchall():
-        cleared = [_without_owner(value, identity) for value in values]
+        cleared = [_without_owner(value, people) for value in values]
         if cleared != values:
             db.execute("UPDATE changes SET before = ?, after = ? WHERE id = ?", (*cleared, change))
-    # Older versions called what was imported by its folder, and that may be the person's.
-    db.execute("UPDATE steps SET label = ? WHERE label GLOB 'import *'", (IMPORT,))
-    aliases = Aliases(dict.fromkeys(names, ERASED))
-    for run, model in db.execute("SELECT id, model FROM runs").fetchall():
-        db.execute("UPDATE runs SET model = ? WHERE id = ?", (aliases.model(model), run))
-    for table, key, column in (
-        ("steps", "id", "label"),
-        ("settings", "name", "value"),
-        ("models", "id", "details"),
-        ("videos", "id", "message"),
+    forget = ForgetNames(map(composed, names))
+    for table, key, column, clear, where in (
+        ("steps", "id", "label", forget.label, ""),
+        ("runs", "id", "model", forget.model, ""),
+        ("models", "id", "details", forget.details, ""),
+        ("videos", "id", "message", forget.message, ""),
+        ("settings", "name", "value", forget.last_export, f"WHERE name = '{LAST_EXPORT}'"),
     ):
-        for row, text in db.execute(f"SELECT {key}, {column} FROM {table}").fetchall():
-            for told in (text, *_as_json(text)):
-                cleared_text = aliases.text(told)
-                if cleared_text != told:
-                    db.execute(
-                        f"UPDATE {table} SET {column} = ? WHERE {key} = ?", (cleared_text, row)
-                    )
-                    break
+        for row, text in db.execute(f"SELECT {key}, {column} FROM {table} {where}").fetchall():
+            if (said := clear(text)) != text:
+                db.execute(f"UPDATE {table} SET {column} = ? WHERE {key} = ?", (said, row))
 
 
-def _as_json(text: str) -> list[str]:
-    """The same JSON without escapes, in which a name looks as it is spelt."""
-    try:
-        return [json.dumps(json.loads(text), ensure_ascii=False)]
-    except ValueError:
-        return []
-
-
-def _without_owner(value: bytes | None, identity: int) -> bytes | None:
+def _without_owner(value: bytes | None, people: set[int]) -> bytes | None:
     if value is None:
         return None
     video, face, n_landmarks, owner = json.loads(value)
-    return value if owner != identity else cells.track_value(video, face, n_landmarks, None)
+    return value if owner not in people else cells.track_value(video, face, n_landmarks, None)

@@ -19,7 +19,8 @@ from napari_red.core.formats.registry import FORMATS
 from napari_red.core.project import Project
 from napari_red.core.settings_table import remember, setting
 
-_NAME = "last_export"
+LAST_EXPORT = "last_export"
+"""What the last export is remembered under: JSON with a folder among it."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class LastExport:
 def last_export(project: Project) -> LastExport | None:
     """What was exported last; None if nothing was, or in a format that isn't there now."""
     with suppress(ValueError, TypeError, KeyError):
-        found: dict[str, Any] = json.loads(setting(project, _NAME) or "null")
+        found: dict[str, Any] = json.loads(setting(project, LAST_EXPORT) or "null")
         return LastExport(home(project) / found["folder"], *_habit(found))
     return None
 
@@ -76,7 +77,7 @@ def remember_export(project: Project, last: LastExport) -> None:
     folder, beside = last.folder.absolute(), home(project)
     if folder.is_relative_to(beside):
         folder = folder.relative_to(beside)
-    remember(project, _NAME, json.dumps({**habit, "folder": folder.as_posix()}))
+    remember(project, LAST_EXPORT, json.dumps({**habit, "folder": folder.as_posix()}))
 
 
 def home(project: Project) -> Path:

@@ -15,6 +15,7 @@ from napari_red.core.edits import EditError
 from napari_red.core.formats.registry import format_called
 from napari_red.core.gather import annotation_of
 from napari_red.core.marks import Marks, marks_to_bytes
+from napari_red.core.person_names import known_people, person_name
 from napari_red.core.prediction_rows import prediction_value
 from napari_red.core.records import Correction, Prediction
 from napari_red.core.session import Session
@@ -64,15 +65,16 @@ def import_labels(
     run = session.start_run(IMPORTED, "")  # not from where: folders are called after people
     session.finish_run(run, "done")
     values: dict[Address, bytes | None] = {}
-    names = {one.name: one.id for one in project.identities()}
+    people = known_people(project)
     track_id, identity_id = project.new_id("track"), project.new_id("identity")
     number = max((track.face for track in session.tracks), default=-1) + 1
     for offset, face in enumerate(faces):
-        if face.identity and face.identity not in names:
-            names[face.identity] = identity_id
-            values["identity", identity_id, 0] = face.identity.encode()
+        name = person_name(face.identity or "")
+        if name and name not in people:
+            people[name] = identity_id
+            values["identity", identity_id, 0] = name.encode()
             identity_id += 1
-        identity = names.get(face.identity) if face.identity else None
+        identity = people.get(name)
         values["track", track_id + offset, 0] = cells.track_value(
             record.id, number + offset, face.n_landmarks, identity
         )

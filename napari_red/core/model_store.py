@@ -41,7 +41,8 @@ class ModelVersion:
     parent : the model it was trained from: another of the project, None for one that ships
         or came from a file
     made : UTC, ISO 8601
-    details : the trainer's report: corrections used, stages, figures, the gate's numbers
+    details : the trainer's report: corrections used, stages, figures, the gate's numbers;
+        with "damaged" where some of it is lost
     """
 
     id: int
@@ -58,9 +59,21 @@ def versions(project: Project) -> list[ModelVersion]:
         "SELECT id, name, fingerprint, parent_id, made, details FROM models ORDER BY id"
     )
     return [
-        ModelVersion(number, name, fingerprint, parent, made, json.loads(details))
+        ModelVersion(number, name, fingerprint, parent, made, _details(details))
         for number, name, fingerprint, parent, made, details in rows
     ]
+
+
+def _details(text: str) -> dict[str, Any]:
+    """What is known of a model. Erasing a person who was called by a number damaged some of
+    that in older versions; what can still be read is given."""
+    try:
+        told: dict[str, Any] = json.loads(text)
+    except ValueError:
+        return {"damaged": True}
+    trained = told.get("trained", {})
+    whole = {track: frames for track, frames in trained.items() if track.isdecimal()}
+    return told if whole == trained else told | {"trained": whole, "damaged": True}
 
 
 def version_called(project: Project, name: str) -> ModelVersion:

@@ -36,6 +36,8 @@ def about(version: ModelVersion) -> str:
     """What is known of a model beyond its row: people, stages, seconds."""
     details = version.details
     lines = []
+    if details.get("damaged"):
+        lines.append("Some of what was known of its training is lost: the file was damaged.")
     if people := details.get("people"):
         names = people if isinstance(people, list) else people.get("new", [])
         if names:

@@ -12,6 +12,9 @@ from trainer.errors import RedError
 
 DEFAULT_MODEL = "red-lite"
 SUFFIX = ".safetensors"
+AUTOMATIC = r"model \d+"
+"""Matches what a project's models are called unless a person says otherwise."""
+
 ABOUT = {
     "red-lite": "quick on any computer",
     "red-wide": "more exact on photographs; for a GPU, twice to thrice as slow without",

@@ -16,6 +16,7 @@ from napari_red.core.chunks import CHUNK, Chunk
 from napari_red.core.edits import EditError, undisturbed
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
 from napari_red.core.marks import MARKS, marks_to_bytes
+from napari_red.core.person_names import known_people, person_name
 from napari_red.core.project import Project
 from napari_red.core.records import Correction, TrackRecord
 from napari_red.core.session import Session
@@ -44,12 +45,11 @@ def name_identity(session: Session, face: int, name: str | None) -> None:
     """
     project, _ = session.opened()
     record = session.track(face).record
-    name = (name or "").strip()
+    name = person_name(name or "")
     values: Values = {}
     identity: int | None = None
     if name:
-        known = {one.name: one.id for one in project.identities()}
-        identity = known.get(name)
+        identity = known_people(project).get(name)
         if identity is None:
             identity = project.new_id("identity")
             values["identity", identity, 0] = name.encode()
@@ -79,8 +79,9 @@ def rename_in_project(project: Project, name: str, new: str) -> None:
         If nobody is called so, or somebody else has the new name.
     """
     values = _renamed(project, name, new)
+    ((_, person, _),) = values
     theirs = {
-        one.video_id for one in project.tracks() if one.identity and one.identity.name == name
+        one.video_id for one in project.tracks() if one.identity and one.identity.id == person
     }
     video = next((video for video in project.videos() if video.id in theirs), None)
     project.edit(
@@ -296,13 +297,14 @@ def _all(session: Session) -> tuple[int, int]:
 
 
 def _renamed(project: Project, name: str, new: str) -> Values:
-    known = {one.name: one.id for one in project.identities()}
-    new = new.strip()
-    if name not in known:
+    spelt = {one.name: one.id for one in project.identities()}
+    known, new = known_people(project), person_name(new)
+    person = spelt.get(name, known.get(person_name(name)))
+    if person is None:
         raise EditError(f"{name}: nobody in this project is called so; choose one of the list")
-    if not new or new in known:
+    if not new or new in spelt or known.get(new, person) != person:
         raise EditError(
             f"{new or 'a blank name'}: can't be the new name of {name}, because "
             f"{'somebody else has it; name the tracks so instead' if new else 'it is empty'}"
         )
-    return {("identity", known[name], 0): new.encode()}
+    return {("identity", person, 0): new.encode()}

@@ -223,6 +223,16 @@ def test_projects_of_different_videos_become_one(two, folder):
     assert "people worked on this video" in call("merge", folder / "x.red", *two, code=2)
 
 
+def test_erasing_again_after_the_disk_was_full_clears_the_file(two):
+    path = two[0]
+    call("erase", path, "Anna", "--yes")
+    with Project(path) as opened:
+        opened.database.write(lambda db: db.execute("INSERT INTO settings VALUES ('traces', '')"))
+    said = call("erase", path, "Anna")
+    assert "nobody is called so any more; traces left in the file are cleared now" in said
+    assert "it has: nobody is named" in call("erase", path, "Anna", code=2)
+
+
 def test_a_person_is_called_otherwise(two):
     path = two[0]
     assert "nobody in this project is called so" in call("rename", path, "Bob", "Rob", code=2)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,16 @@ def test_people_are_named_after_folders_and_the_first_face_found_is_theirs(
     assert len(project.identities()) == 2
     project.undo(project.videos()[2].id)
     assert [one.name for one in project.identities()] == ["Anna"]
+
+
+def test_a_folder_that_a_mac_spells_otherwise_is_the_same_persons(project, tmp_path, make_video):
+    composed, apart = (unicodedata.normalize(form, "Zoë") for form in ("NFC", "NFD"))
+    for number, name in enumerate((apart, composed)):
+        (tmp_path / "s" / str(number) / name).mkdir(parents=True)
+        make_video(tmp_path / "s" / str(number) / name / "v.mp4", n_frames=4 + number)
+    add_videos(project, [tmp_path / "s"], identity_from_folder=True)
+    assert [one.name for one in project.identities()] == [composed]
+    assert len(project.tracks()) == 2
 
 
 def test_the_persons_folder_is_above_the_videos_own(tmp_path):

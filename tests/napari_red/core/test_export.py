@@ -1,4 +1,5 @@
 import os
+import unicodedata
 
 import av
 import imageio.v3 as iio
@@ -195,6 +196,17 @@ def test_another_project_gets_from_pts_files_what_this_one_knows(session, tmp_pa
         np.testing.assert_allclose(face.landmarks, other_face.landmarks, atol=1e-3)
         for what in ("frames", "accepted", "visible", "corrected"):
             np.testing.assert_array_equal(getattr(face, what), getattr(other_face, what))
+
+
+def test_a_name_in_imported_labels_is_the_same_in_both_of_unicodes_forms(session, tmp_path):
+    composed, apart = (unicodedata.normalize(form, "Zoë") for form in ("NFC", "NFD"))
+    name_identity(session, 0, composed)
+    folder = export_session(session, tmp_path / "out").written[0]
+    table = folder / "faces.csv"
+    table.write_text(table.read_text("utf-8").replace(composed, f" {apart} "), "utf-8")
+    import_labels(session, "pts", folder)
+    assert [one.name for one in session.project.identities()] == [composed]
+    assert [track.identity is not None for track in session.tracks] == [True, False] * 2
 
 
 def test_pseudonyms_stand_in_the_table_of_pts_files_too(session, tmp_path):

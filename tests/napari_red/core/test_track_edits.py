@@ -1,4 +1,5 @@
 import threading
+import unicodedata
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from napari_red.core.records import Prediction
 from napari_red.core.session import Session
 
 __all__ = ["session"]
+
+NFC, NFD = (unicodedata.normalize(form, "Zoë") for form in ("NFC", "NFD"))
 
 
 def names(session: Session) -> list[str | None]:
@@ -46,6 +49,29 @@ def test_the_same_name_is_the_same_person(session):
     track_edits.name_identity(session, 1, "  Ann ")
     assert names(session) == ["Ann", "Ann"]
     assert len(session.project.identities()) == 1
+
+
+def test_a_name_in_both_of_unicodes_forms_is_the_same_person(session):
+    track_edits.name_identity(session, 0, NFD)
+    track_edits.name_identity(session, 1, NFC)
+    assert names(session) == [NFC, NFC]
+    track_edits.rename_identity(session, NFD, "Ann")
+    assert names(session) == ["Ann", "Ann"]
+
+
+def test_an_older_projects_name_is_found_in_the_other_form_and_can_be_spelt_anew(session):
+    number = session.project.new_id("identity")
+    record = session.tracks[0]
+    owner = cells.track_value(session.video_id, record.face, L, number)
+    session.apply(
+        {("identity", number, 0): NFD.encode(), ("track", record.id, 0): owner}, "", (0, 0)
+    )
+    track_edits.name_identity(session, 1, NFC)
+    assert names(session) == [NFD, NFD]
+    track_edits.rename_identity(session, NFC, NFC)
+    assert names(session) == [NFC, NFC]
+    with pytest.raises(EditError, match="can't be the new name"):
+        track_edits.rename_identity(session, NFC, NFD)
 
 
 @pytest.mark.parametrize("blank", [None, "", "  "])

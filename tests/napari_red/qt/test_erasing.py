@@ -1,0 +1,55 @@
+"""A person is erased from the Faces panel."""
+
+import pytest
+from qtpy.QtWidgets import QInputDialog, QMessageBox
+
+from napari_red.core import track_edits
+from napari_red.core.project import ProjectError
+
+pytestmark = pytest.mark.window
+
+
+@pytest.fixture
+def dock(annotated_dock, make_aligner, monkeypatch):
+    """The dock with a video of two faces, Ann and Ben; who is asked for is Ann, for sure."""
+    dock = annotated_dock(make_aligner(), faces=2)
+    for face, name in enumerate(("Ann", "Ben")):
+        track_edits.name_identity(dock.workbench.session, face, name)
+    monkeypatch.setattr(QInputDialog, "getItem", lambda *_: ("Ann", True))
+    monkeypatch.setattr(QMessageBox, "warning", lambda *_: QMessageBox.StandardButton.Yes)
+    return dock
+
+
+def people(dock):
+    rows = dock.faces.list
+    return [rows.topLevelItem(row).text(1) for row in range(rows.topLevelItemCount())]
+
+
+def said(dock):
+    return dock.state.job.message.text()
+
+
+def test_a_person_is_erased(dock):
+    dock.faces.erase.emit()
+    assert said(dock).startswith("Erased: 1 face.")
+    assert people(dock) == ["Ben"]
+
+
+def test_what_a_full_disk_left_is_cleared_by_erasing_again(dock, monkeypatch):
+    database = dock.workbench.session.project.database
+    real = database._do
+
+    def full(work):
+        if "VACUUM" in work.__code__.co_consts:
+            raise ProjectError("the disk is full")
+        return real(work)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "_do", full)
+        dock.faces.erase.emit()
+    assert "traces of it may be left" in said(dock)
+    assert people(dock) == ["Ben"], "what is shown is what there is"
+    monkeypatch.setattr(QInputDialog, "getItem", None)
+    dock.faces.erase.emit()
+    assert said(dock).endswith("they are cleared now.")
+    assert not database.traces_left
