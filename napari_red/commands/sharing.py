@@ -46,8 +46,8 @@ def merge(
     """Put projects that label different videos into a new one; they stay as they are."""
     with told():
         merged = merge_projects([existing(path) for path in projects], out)
-    for path, name in merged.left_out:
-        _print(f"{path}: {name} is left out, another project has it with a person's work")
+    for (path, name), why in zip(merged.left_out, merged.why, strict=True):
+        _print(f"{path}: {name} is left out, another project has it {why}")
     _print(f"{out}: {merged.videos} videos, {merged.people} people")
 
 

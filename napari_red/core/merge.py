@@ -9,12 +9,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from napari_red.core import cells
+from napari_red.core.annotation import IMPORTED, IMPORTED_FROM
+from napari_red.core.database import TRACES
 from napari_red.core.find_videos import presumed_path
 from napari_red.core.history import now
+from napari_red.core.person_names import person_name
 from napari_red.core.project import Project
 from napari_red.core.records import Correction
 from napari_red.core.video_names import told_apart
@@ -33,12 +37,15 @@ class Merged:
     Attributes
     ----------
     videos, people : how many
-    left_out : (project, name of a video) that another project has with a person's work
+    left_out : (project, name of a video) that another project has, with a person's work or
+        with as much of it at least
+    why : how the other project has each of those, as in "with predictions"
     """
 
     videos: int = 0
     people: int = 0
     left_out: list[tuple[Path, str]] = field(default_factory=list)
+    why: list[str] = field(default_factory=list)
 
 
 def merge(sources: Sequence[str | Path], target: str | Path) -> Merged:
@@ -83,6 +90,58 @@ def person_said(project: Project, video_id: int) -> bool:
     )
 
 
+class _Said(NamedTuple):
+    """What is said of a video in a project; the greater is to be kept.
+
+    Attributes
+    ----------
+    by_person : whether a person worked on it
+    imported, predicted : in how many frames of how many faces there are labels that were
+        made elsewhere, and labels and predictions together
+    faces : how many
+    """
+
+    by_person: bool = False
+    imported: int = 0
+    predicted: int = 0
+    faces: int = 0
+
+    def words(self, other: _Said) -> str:
+        """How a project has the video, of which another one has less or as much."""
+        if self.by_person:
+            return "with a person's work"
+        for what, mine, theirs in (
+            ("imported labels", self.imported, other.imported),
+            ("predictions", self.predicted, other.predicted),
+            ("faces", self.faces, other.faces),
+        ):
+            if mine > theirs:
+                return f"with more {what}" if theirs else f"with {what}"
+        return "with as much"
+
+
+def _said(project: Project, video_id: int) -> _Said:
+    """
+    Raises
+    ------
+    ProjectError
+        If what a model said is damaged.
+    """
+    models = project.run_models(video_id)
+    elsewhere = [
+        run for run, model in models.items() if model.startswith((IMPORTED, IMPORTED_FROM))
+    ]
+    tracks = project.tracks(video_id)
+    imported = predicted = 0
+    for track in tracks:
+        for number in project.chunk_numbers(track.id):
+            chunk = project.chunk(track.id, number)
+            if chunk is not None:
+                predicted += int(chunk.present.sum())
+                imported += int(np.isin(chunk.run, elsewhere).sum())
+    return _Said(person_said(project, video_id), imported, predicted, len(tracks))
+
+
 def _wanted(projects: Sequence[Project], merged: Merged) -> list[list[int]]:
     """The videos to take from each project."""
     owners: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
@@ -93,16 +152,23 @@ def _wanted(projects: Sequence[Project], merged: Merged) -> list[list[int]]:
             owners[video.fingerprint].append((number, video.id, names[video.id]))
     wanted: list[list[int]] = [[] for _ in projects]
     for same in owners.values():
-        worked = [one for one in same if person_said(projects[one[0]], one[1])]
+        if len(same) == 1:
+            wanted[same[0][0]].append(same[0][1])
+            continue
+        said = {one: _said(projects[one[0]], one[1]) for one in same}
+        worked = [one for one in same if said[one].by_person]
         if len(worked) > 1:
             (first, _, name), (second, _, other) = worked[:2]
             raise MergeError(
                 f"{name}: people worked on this video in {projects[first].path} and, as {other}, "
                 f"in {projects[second].path}; compare the two, and leave one of them out"
             )
-        kept = (worked or same)[0]
+        kept = max(same, key=said.__getitem__)  # the first of those that are alike
         wanted[kept[0]].append(kept[1])
-        merged.left_out += [(projects[one[0]].path, one[2]) for one in same if one != kept]
+        for one in same:
+            if one != kept:
+                merged.left_out.append((projects[one[0]].path, one[2]))
+                merged.why.append(said[kept].words(said[one]))
     return wanted
 
 
@@ -174,11 +240,12 @@ class _Copy:
                 self.db.execute("INSERT INTO model_files VALUES (?, ?)", (numbers[number], weights))
         self.db.executemany(
             "INSERT OR IGNORE INTO settings VALUES (?, ?)",
-            self.read("SELECT name, value FROM settings"),
+            self.read("SELECT name, value FROM settings WHERE name <> ?", (TRACES,)),
         )
 
     def _people(self) -> None:
-        for number, name in self.read("SELECT id, name FROM identities ORDER BY id"):
+        for number, said in self.read("SELECT id, name FROM identities ORDER BY id"):
+            name = person_name(said)
             row = self.db.execute("SELECT id FROM identities WHERE name = ?", (name,)).fetchone()
             if row is None:
                 self.people[number] = cells.next_id(self.db, "identity")
@@ -268,8 +335,10 @@ class _Copy:
 
     def _value(self, kind: cells.Kind, value: bytes | None) -> bytes | None:
         """A cell's value with the new numbers in it."""
-        if value is None or kind in ("accepted", "identity"):
+        if value is None or kind == "accepted":
             return value
+        if kind == "identity":
+            return person_name(value.decode()).encode()
         if kind == "track":
             video, face, n_landmarks, identity = json.loads(value)
             owner = None if identity is None else self._person(identity)

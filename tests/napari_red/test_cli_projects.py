@@ -223,6 +223,15 @@ def test_projects_of_different_videos_become_one(two, folder):
     assert "people worked on this video" in call("merge", folder / "x.red", *two, code=2)
 
 
+def test_a_video_that_is_left_out_of_a_merged_project_is_told_with_the_reason(folder, aligners):
+    empty, full = folder / "empty.red", folder / "full.red"
+    for path in (empty, full):
+        call("new", path, folder / "Ben")
+    call("annotate", full)
+    said = call("merge", folder / "both.red", empty, full)
+    assert f"{empty}: b is left out, another project has it with predictions" in said
+
+
 def test_erasing_again_after_the_disk_was_full_clears_the_file(two):
     path = two[0]
     call("erase", path, "Anna", "--yes")

@@ -1,7 +1,10 @@
+import unicodedata
+
 import numpy as np
 import pytest
 
-from napari_red.core import edits, find_videos, track_edits
+from napari_red.core import cells, edits, find_videos, track_edits
+from napari_red.core.annotation import IMPORTED
 from napari_red.core.blank_video import BlankVideo
 from napari_red.core.locate import locate
 from napari_red.core.merge import MergeError, merge
@@ -128,11 +131,90 @@ def test_a_video_that_nobody_worked_on_in_one_is_taken_from_the_other(tmp_path):
         paths = [idle.project.path, worked.project.path]
         merged = merge(paths, tmp_path / "both.red")
         assert merged.left_out == [(idle.project.path, "a")]
+        assert merged.why == ["with a person's work"]
         with (
             Project(tmp_path / "both.red") as both,
             Session(worked.video, project=both) as session,
         ):
             same(shown(worked), shown(session))
+
+
+def added(folder, name: str) -> Session:
+    """A session of a video of which nothing is said."""
+    folder.mkdir()
+    session = Session(video(folder, name), folder / f"{name}.red")
+    session.opened()
+    return session
+
+
+def said_of(session: Session, model: str, frames: int) -> None:
+    run = session.start_run(model, "")
+    points, sure = np.full((68, 2), 9, np.float32), np.ones(68, np.float32)
+    session.store(run, [(0, Prediction(i, points, sure)) for i in range(frames)])
+    session.finish_run(run, "done")
+
+
+@pytest.mark.parametrize(
+    ("less", "more", "why"),
+    [
+        ([], [("red-lite", 9)], "with predictions"),
+        ([], [(IMPORTED, 9)], "with imported labels"),
+        ([("red-lite", 8)], [("red-lite", 200)], "with more predictions"),
+        ([("red-lite", 200)], [(IMPORTED, 9)], "with imported labels"),
+        ([(IMPORTED, 8)], [("red-lite", 99), ("imported from /x/Ann", 9)], "with more imported"),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_the_copy_of_a_video_that_has_most_is_kept(tmp_path, less, more, why, first):
+    with added(tmp_path / "x", "a") as one, added(tmp_path / "y", "a") as other:
+        for session, runs in ((one, less), (other, more)):
+            for run in runs:
+                said_of(session, *run)
+        sources = [one.project.path, other.project.path]
+        merged = merge(sources if first else sources[::-1], tmp_path / "both.red")
+        assert merged.left_out == [(one.project.path, "a")]
+        assert merged.why[0].startswith(why)
+        with (
+            Project(tmp_path / "both.red") as both,
+            Session(other.video, project=both) as session,
+        ):
+            same(shown(other), shown(session))
+
+
+def test_of_two_alike_the_first_is_kept_and_nobody_is_said_to_have_worked_on_it(tmp_path):
+    with added(tmp_path / "x", "a") as one, added(tmp_path / "y", "a") as other:
+        merged = merge([one.project.path, other.project.path], tmp_path / "both.red")
+        assert merged.left_out == [(other.project.path, "a")]
+        assert merged.why == ["with as much"]
+
+
+def test_a_name_in_both_of_unicodes_forms_is_one_person(two, tmp_path):
+    forms = [unicodedata.normalize(form, "Zoë") for form in ("NFC", "NFD")]
+    for session, name in zip(two, forms, strict=True):
+        number = session.project.new_id("identity")
+        track = session.tracks[1]
+        owner = cells.track_value(session.video_id, track.face, 68, number)
+        session.apply(
+            {("identity", number, 0): name.encode(), ("track", track.id, 0): owner},
+            f"face 2 is {name}",
+            (0, 299),
+        )
+    merge([session.project.path for session in two], tmp_path / "both.red")
+    with Project(tmp_path / "both.red") as both:
+        assert [one.name for one in both.identities()] == ["Ann", "Bob", forms[0]]
+        with Session(two[1].video, project=both) as session:
+            assert session.tracks[1].identity.name == forms[0]
+            session.undo()
+            assert session.tracks[1].identity.name == "Bob"
+
+
+def test_what_erasing_left_in_a_source_is_not_said_of_the_new_project(two, tmp_path):
+    project = two[0].project
+    project.database.write(lambda db: db.execute("INSERT INTO settings VALUES ('traces', '')"))
+    assert project.database.traces_left
+    merge([session.project.path for session in two], tmp_path / "both.red")
+    with Project(tmp_path / "both.red") as both:
+        assert not both.database.traces_left
 
 
 def test_models_settings_and_held_out_frames_come_along(two, tmp_path):
