@@ -79,10 +79,12 @@ def merge(sources: Sequence[str | Path], target: str | Path) -> Merged:
 
 
 def person_said(project: Project, video_id: int) -> bool:
-    """Whether anything of a person is in a video: a correction, accepted frames, a name."""
+    """Whether anything of a person is in a video: a correction, accepted frames, or the name
+    of a face that was found. One that waits for its face is only the folder's."""
     return bool(
         project.database.read(
             "SELECT 1 FROM tracks t WHERE video_id = ? AND (identity_id IS NOT NULL"
+            " AND EXISTS (SELECT 1 FROM predictions WHERE track_id = t.id)"
             " OR EXISTS (SELECT 1 FROM corrections WHERE track_id = t.id)"
             " OR EXISTS (SELECT 1 FROM accepted WHERE track_id = t.id)) LIMIT 1",
             (video_id,),

@@ -181,6 +181,20 @@ def test_the_copy_of_a_video_that_has_most_is_kept(tmp_path, less, more, why, fi
             same(shown(other), shown(session))
 
 
+def test_a_name_that_waits_for_its_face_is_no_work_on_the_video(tmp_path):
+    with added(tmp_path / "x", "a") as one, added(tmp_path / "y", "a") as other:
+        for session in (one, other):  # as from a folder's name
+            track_edits.name_identity(session, track_edits.add_track(session), "Ann")
+        said_of(other, "red-lite", 9)
+        merged = merge([one.project.path, other.project.path], tmp_path / "both.red")
+        assert merged.left_out == [(one.project.path, "a")]
+        with (
+            Project(tmp_path / "both.red") as both,
+            Session(other.video, project=both) as session,
+        ):
+            same(shown(other), shown(session))
+
+
 def test_of_two_alike_the_first_is_kept_and_nobody_is_said_to_have_worked_on_it(tmp_path):
     with added(tmp_path / "x", "a") as one, added(tmp_path / "y", "a") as other:
         merged = merge([one.project.path, other.project.path], tmp_path / "both.red")
