@@ -15,7 +15,7 @@ from napari_red.commands.bar import errors, progress_bar
 from napari_red.core import model_store
 from napari_red.core.improve import Improver, material, trained_frames
 from napari_red.core.model_comparison import ModelComparison, cells, words
-from napari_red.core.model_words import COLUMNS, cells_of
+from napari_red.core.model_words import COLUMNS, DAMAGED, cells_of
 from napari_red.core.models import shipped_models
 from napari_red.core.project import Project, ProjectError
 from napari_red.core.push import PushSummary, push
@@ -102,6 +102,9 @@ def models(
                 version = model_store.version_called(opened, export)
                 model_store.export_model(opened, version, to)
             console.print(_table(opened))
+            for version in model_store.versions(opened):
+                if version.details.get("damaged"):
+                    console.print(f"{version.name}: {DAMAGED}", highlight=False, markup=False)
             if compare:
                 _compare(ModelComparison(opened, device))
 

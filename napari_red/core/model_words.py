@@ -11,6 +11,8 @@ from napari_red.core.models import DEFAULT_MODEL
 COLUMNS = ("Model", "Made", "From", "Corrected", "Error set aside", "Error on others")
 """Of a table with a row for each model."""
 
+DAMAGED = "Some of what was known of its training is lost: the file was damaged."
+
 
 def cells_of(version: ModelVersion, versions: Sequence[ModelVersion]) -> tuple[str, ...]:
     """The texts of a model's row, as in :data:`COLUMNS`.
@@ -37,7 +39,7 @@ def about(version: ModelVersion) -> str:
     details = version.details
     lines = []
     if details.get("damaged"):
-        lines.append("Some of what was known of its training is lost: the file was damaged.")
+        lines.append(DAMAGED)
     if people := details.get("people"):
         names = people if isinstance(people, list) else people.get("new", [])
         if names:
@@ -55,6 +57,8 @@ def _parent(version: ModelVersion, versions: Sequence[ModelVersion]) -> str:
             return other.name
     if "base_name" in version.details:
         return str(version.details["base_name"])
+    if version.details.get("damaged"):
+        return "lost"
     return "a file" if "gate" not in version.details else DEFAULT_MODEL
 
 

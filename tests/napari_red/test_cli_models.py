@@ -55,6 +55,19 @@ def test_too_few_corrections_to_compare_on_are_told(session):
     assert "correct at least 5 frames" in call("models", session.project_path, "--compare", code=2)
 
 
+def test_a_model_whose_details_an_older_version_damaged_is_listed_and_that_is_told(session):
+    session.project.database.write(
+        lambda db: db.execute(
+            "INSERT INTO models (name, fingerprint, made, details) VALUES ('mine', '', '', ?)",
+            ('{"kinds": {"corrected": somebody who was erased}}',),
+        )
+    )
+    session.close()
+    assert "used is red-lite" in call("info", session.project_path)
+    said = call("models", session.project_path)
+    assert "mine: Some of what was known of its training is lost" in said
+
+
 def test_a_project_uses_another_model_that_ships(session):
     session.close()
     assert "● red-lite" in call("models", session.project_path)
