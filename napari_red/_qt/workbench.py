@@ -295,6 +295,7 @@ class Workbench(QObject):
             projects=dict(self.projects),
             frames=dict(self.layer.frames),
             face=self.view.face,
+            sight=self.view.options.sight,
         )
         left.keep(video=self.video, shared=self.layer.layer, boxes=self.boxes.layer)
         left.keep(points=self.view.points, contours=self.view.contours)
@@ -303,7 +304,8 @@ class Workbench(QObject):
     # -- inside --------------------------------------------------------------------
 
     def _go_on(self, left: LeftOff) -> None:
-        """Open again what was open, in the same layers."""
+        """Open again what was open, in the same layers, to be seen in the same way."""
+        self.view.options.use(left.sight)
         self.view.layers.take_over(
             left.layer("points", LandmarksLayer), left.layer("contours", ContoursLayer)
         )
