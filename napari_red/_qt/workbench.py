@@ -89,7 +89,7 @@ class Workbench(QObject):
         self.background = Background()
         self.background.failed.connect(show_error)
         self.sessions = Sessions()
-        self.layer = ProjectLayer(viewer, self.background, self._leave, self.open)
+        self.layer = ProjectLayer(viewer, self.background, self._held, self._leave, self.open)
         self.video: VideoLayer | None = None
         self.session: Session | None = None
         self.store: FeatureStore | None = None
@@ -184,7 +184,7 @@ class Workbench(QObject):
         if video is self.video:
             self._show_again(video)
             return
-        if self.session is not None and self.jobs.hold_video():
+        if self._held():
             self.videos_changed.emit()
             return
         self._leave()
@@ -213,7 +213,7 @@ class Workbench(QObject):
             self._show_again(video)
             then()
             return
-        if session is not None and self.jobs.hold_video():
+        if self._held():
             return
         try:
             project = self.need_project()
@@ -351,6 +351,9 @@ class Workbench(QObject):
             exact = not self.video.late and not self.view.unseen
             self.boxes.show_on(self.video.shown_frame, exact=exact)
         self.changed.emit()
+
+    def _held(self) -> bool:
+        return self.session is not None and self.jobs.hold_video()
 
     def _worked_on(self) -> VideoLayer | None:
         return None if self._closed else self.video

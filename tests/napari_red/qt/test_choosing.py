@@ -31,10 +31,10 @@ def dock(qtbot, open_viewer, open_dock, make_aligner, make_video, tmp_path):
     work = dock.workbench
     work.open_project(tmp_path / "p.red")
     choose(dock, 0)
-    qtbot.waitUntil(lambda: work.session is not None)
+    qtbot.waitUntil(lambda: work.session is not None, timeout=10_000)
     work.view.turn_to(4)
     qtbot.waitUntil(lambda: work.view.frame == 4 and not work.video.late)
-    qtbot.waitUntil(lambda: bool(dock.review_control.queue))
+    qtbot.waitUntil(lambda: bool(dock.review_control.queue), timeout=10_000)
     notification_manager.records.clear()
     return dock
 
@@ -146,3 +146,16 @@ def test_a_job_on_a_hidden_video_is_told_of_once(qtbot, dock, make_video, tmp_pa
     qtbot.waitUntil(lambda: not work.busy)
     viewer.layers.move(0, 2)
     qtbot.waitUntil(lambda: work.video is other)
+
+
+def test_a_job_that_begins_before_another_video_is_there_keeps_its_own(qtbot, dock):
+    work, done = dock.workbench, threading.Event()
+    choose(dock, 1)
+    work.runner.start(lambda *_: done.wait(30), lambda _: "", message="")
+    qtbot.waitUntil(lambda: any("running job" in one for one in said()), timeout=10_000)
+    assert work.session.video_id == records(dock)[0].id
+    done.set()
+    qtbot.waitUntil(lambda: not work.busy)
+    choose(dock, 1)
+    there = records(dock)[1].id
+    qtbot.waitUntil(lambda: work.session.video_id == there, timeout=10_000)
