@@ -14,6 +14,8 @@ from napari_red.core.frame_view import FrameView
 from napari_red.core.session import Session
 from trainer.errors import RedError
 
+SELECT_FIRST = "Select landmarks first: click one, double click a facial part."
+
 
 class Shown(Protocol):
     """What actions need of the view that they belong to, where it is explained."""
@@ -72,11 +74,13 @@ class Actions(QObject):
     # -- landmarks -----------------------------------------------------------------
 
     def nudge(self, dy: float, dx: float) -> bool:
-        """Move the selected landmarks by pixels; False if none is selected."""
-        points = self._view.points
-        if points is None or not points.chosen():
+        """Move the selected landmarks by pixels; says so where none is selected. False as
+        long as no video is shown."""
+        if self._view.session is None:
             return False
-        points.nudge(dy, dx)
+        points = self._view.points
+        if self._chosen() and points is not None:
+            points.nudge(dy, dx)
         return True
 
     def hide(self, chosen: frame_edits.Chosen | None = None) -> None:
@@ -85,9 +89,8 @@ class Actions(QObject):
 
     def toggle_hidden(self) -> None:
         """The selected landmarks are not visible, or visible again if none of them is."""
-        chosen = self._view.selection()
+        chosen = self._chosen()
         if not chosen:
-            show_info("Select landmarks first: click one, double click a facial part.")
             return
         hidden = self._view.current.hidden
         all_hidden = all(hidden[face, marks].all() for face, marks in chosen.items())
@@ -224,6 +227,13 @@ class Actions(QObject):
         if isinstance(said, str):
             self.told.emit(said)
         return True
+
+    def _chosen(self) -> frame_edits.Chosen:
+        """The selected landmarks; says why there are none."""
+        chosen = self._view.selection()
+        if not chosen:
+            show_info(self._view.why_frozen() or SELECT_FIRST)
+        return chosen
 
     def _accept(self) -> bool:
         frame = self._view.frame

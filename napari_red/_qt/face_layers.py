@@ -85,6 +85,15 @@ class FaceLayers:
         if self.points is not None and self.contours is not None and self._shown:
             self.contours.follow(self.points.data)
 
+    def reveal(self, *, lines: bool) -> None:
+        """Have the points on the canvas, ready to be dragged, and with or without the lines."""
+        if self.points is None or self.contours is None or not self._shown:
+            return
+        self.points.visible = True
+        self.contours.visible = lines
+        self.points.mode = "select"
+        self.viewer.layers.selection.active = self.points
+
     def put_away(self) -> None:
         """Draw no face, even if somebody makes the layers visible."""
         self._shown = False

@@ -11,6 +11,8 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from napari.components import ViewerModel
 from napari.layers import Layer
 
+from napari_red._qt.view_options import Sight
+
 L = TypeVar("L", bound=Layer)
 
 
@@ -24,6 +26,7 @@ class LeftOff:
     projects : absolute path of a video to its project file, where that isn't the usual one
     frames : path of each video of the project to the frame that was shown last, from 0
     face : the chosen one
+    sight : what was chosen to be seen
     model, device : what was chosen to find landmarks
     layers : what each was for to the layer. They are used again: what was drawn and removed
         may crash the graphics library under napari
@@ -33,6 +36,7 @@ class LeftOff:
     projects: Mapping[Path, Path | None]
     frames: Mapping[Path, int]
     face: int
+    sight: Sight = field(default_factory=Sight)
     model: str = ""
     device: str = "auto"
     layers: WeakValueDictionary[str, Layer] = field(default_factory=WeakValueDictionary)

@@ -25,7 +25,8 @@ class ProjectLayer:
     Parameters
     ----------
     viewer, background : of the window
-    leave, open : of the workbench: let go of the open video; work on that of a layer
+    held, leave, open : of the workbench: whether the open video must stay, which it says;
+        let go of it; work on that of a layer
 
     Attributes
     ----------
@@ -39,11 +40,12 @@ class ProjectLayer:
         self,
         viewer: ViewerModel,
         background: Background,
+        held: Callable[[], bool],
         leave: Callable[[], None],
         open: Callable[[VideoLayer], None],
     ) -> None:
         self.viewer, self.background = viewer, background
-        self._leave, self._open = leave, open
+        self._held, self._leave, self._open = held, leave, open
         self.layer: VideoLayer | None = None
         self.ask_where: Callable[[VideoRecord], str] = lambda _: ""
         self.frames: dict[Path, int] = {}
@@ -76,6 +78,9 @@ class ProjectLayer:
             return Path(chosen)
 
     def _turn_to(self, stack: VideoStack, then: Callable[[], None]) -> None:
+        if self._held():  # by a job that began meanwhile
+            stack.close()
+            return
         for warning in stack.video.warnings:
             show_warning(warning)
         if self.layer is None:

@@ -141,12 +141,16 @@ class Jobs(QObject):
         """True while any of them runs."""
         return any(one.busy for one in self.all)
 
+    @property
+    def holds_video(self) -> bool:
+        """Whether the open video must stay open."""
+        return any(one.busy and one.holds_video for one in (self.runner, self.edit))
+
     def hold_video(self) -> bool:
         """Whether the open video must stay open; says so."""
-        held = any(one.busy and one.holds_video for one in (self.runner, self.edit))
-        if held:
+        if self.holds_video:
             show_info("The running job belongs to the open video; cancel it or let it end.")
-        return held
+        return self.holds_video
 
     def hold_project(self) -> bool:
         """Whether the project must stay open; says so."""

@@ -2,7 +2,7 @@
 
 All keys are bound to the viewer and free in napari, whatever layer is active, with two
 exceptions. Alt+Up and Alt+Down, with and without Shift, do what napari does with them as
-long as no landmark is selected. Ctrl+Z and Ctrl+Shift+Z undo in a Labels layer while one is
+long as no video is open. Ctrl+Z and Ctrl+Shift+Z undo in a Labels layer while one is
 active; what a layer binds goes first.
 """
 
@@ -239,9 +239,9 @@ def as_markdown(rows: Iterable[Shortcut] = SHORTCUTS) -> str:
         "# Keys",
         "",
         "They work while the picture or the dock has the focus, whichever layer is active. "
-        "None of them is one of napari's, but for Alt+Up and Alt+Down, which do what napari "
-        "does with them as long as no landmark is selected, and undo and redo, which belong to "
-        "a Labels layer while one is active. F1 shows this list in the window.",
+        "None of them is one of napari's, but for Alt+Up and Alt+Down, with and without Shift, "
+        "which do what napari does with them as long as no video is open, and undo and redo, "
+        "which belong to a Labels layer while one is active. F1 shows this list in the window.",
     ]
     for part, group in _by_part(rows).items():
         lines += ["", f"## {part}", "", "| Key | What it does | When |", "| --- | --- | --- |"]

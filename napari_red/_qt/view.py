@@ -142,6 +142,10 @@ class LandmarkView(QObject):
         if self._help is not None:
             self._help.close()
 
+    def reveal(self) -> None:
+        """Have the landmarks on the canvas, also where a person has hidden them."""
+        self.layers.reveal(lines=self.options.look.contours)
+
     # -- choosing ------------------------------------------------------------------
 
     def choose_face(self, face: int) -> None:
@@ -280,14 +284,10 @@ class LandmarkView(QObject):
         self.unseen = self._why_unseen()
         self._freeze()
         self._refill()
-        if self.points is None or self.contours is None or not faces:
-            return
-        self.points.visible = True
-        self.contours.visible = self.options.look.contours
-        self.points.mode = "select"
-        self.points.use(self.tool, self.face)
-        self.viewer.layers.selection.active = self.points
-        self._follow(near=False)
+        self.reveal()
+        if self.points is not None and faces:
+            self.points.use(self.tool, self.face)
+            self._follow(near=False)
 
     def _join(self, points: LandmarksLayer) -> None:
         points.on_moved = self.commit

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass, field
+
 from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -31,6 +33,23 @@ MOST = 100
 """Brightness and contrast go from minus this to this."""
 
 
+@dataclass(frozen=True)
+class Sight:
+    """All that a person chose to see, for a dock that goes on with it.
+
+    Attributes
+    ----------
+    look : of the landmarks
+    follow : whether the camera follows the face
+    brightness, contrast : of the picture, −100 … 100
+    """
+
+    look: Look = field(default_factory=Look)
+    follow: bool = False
+    brightness: int = 0
+    contrast: int = 0
+
+
 class ViewOptions(QObject):
     """How landmarks and picture are shown; nothing of it changes what is saved.
 
@@ -53,6 +72,17 @@ class ViewOptions(QObject):
         self.follow = False
         self.brightness = 0
         self.contrast = 0
+
+    @property
+    def sight(self) -> Sight:
+        """All of it as it is now."""
+        return Sight(self.look, self.follow, self.brightness, self.contrast)
+
+    def use(self, sight: Sight) -> None:
+        """Have all of it so."""
+        self.set_look(**asdict(sight.look))
+        self.set_follow(sight.follow)
+        self.set_picture(sight.brightness, sight.contrast)
 
     def set_look(self, **changes: object) -> None:
         """Change the look: see :class:`napari_red.core.appearance.Look`."""

@@ -17,6 +17,7 @@ from napari_red._qt.landmarks_layer import LandmarksLayer
 from napari_red._qt.left_off import LeftOff
 from napari_red._qt.project_layer import ProjectLayer, landmarks_on_top
 from napari_red._qt.runner import Jobs
+from napari_red._qt.seen import Eyes, videos_in
 from napari_red._qt.video_layer import VideoLayer
 from napari_red._qt.view import LandmarkView
 from napari_red.core.aligner_process import AlignerProcess
@@ -88,13 +89,14 @@ class Workbench(QObject):
         self.background = Background()
         self.background.failed.connect(show_error)
         self.sessions = Sessions()
-        self.layer = ProjectLayer(viewer, self.background, self._leave, self.open)
+        self.layer = ProjectLayer(viewer, self.background, self._held, self._leave, self.open)
         self.video: VideoLayer | None = None
         self.session: Session | None = None
         self.store: FeatureStore | None = None
         self.view = LandmarkView(viewer)
         self.view.shown.connect(self._on_shown)
-        self.view.watch.changed.connect(self._on_seen)
+        self.eyes = Eyes(viewer, self.jobs, self._worked_on, self.open)
+        self.view.watch.changed.connect(self.eyes.look)
         self.view.face_changed.connect(lambda _: self.face_changed.emit())
         self.projects: dict[Path, Path | None] = {}
         self._make_aligner = make_aligner
@@ -111,7 +113,7 @@ class Workbench(QObject):
     @property
     def videos(self) -> list[VideoLayer]:
         """The videos in the viewer, from the bottom up."""
-        return [layer for layer in self.viewer.layers if isinstance(layer, VideoLayer)]
+        return videos_in(self.viewer)
 
     @property
     def shown_project(self) -> Project | None:
@@ -180,8 +182,9 @@ class Workbench(QObject):
     def open(self, video: VideoLayer) -> None:
         """Work on the video of this layer: show it, and the landmarks of its project."""
         if video is self.video:
+            self._show_again(video)
             return
-        if self.session is not None and self.jobs.hold_video():
+        if self._held():
             self.videos_changed.emit()
             return
         self._leave()
@@ -196,8 +199,7 @@ class Workbench(QObject):
         self.video, self.session = video, session
         self._new_store(session.project)
         session.listeners.append(self._told.emit)
-        for other in self.videos:
-            other.visible = other is video
+        self.eyes.show(video)
         self._tracks = session.tracks
         self.view.show(video, session)
         QTimer.singleShot(0, lambda: landmarks_on_top(self.viewer, video, self.view.points))
@@ -206,10 +208,12 @@ class Workbench(QObject):
 
     def open_record(self, record: VideoRecord, then: Callable[[], None] = lambda: None) -> None:
         """Work on a video of the shown project; ``then`` is called when it is on the canvas."""
-        if self.session is not None and self.session.video_id == record.id:
+        video, session = self.video, self.session
+        if video is not None and session is not None and session.video_id == record.id:
+            self._show_again(video)
             then()
             return
-        if self.session is not None and self.jobs.hold_video():
+        if self._held():
             return
         try:
             project = self.need_project()
@@ -291,6 +295,7 @@ class Workbench(QObject):
             projects=dict(self.projects),
             frames=dict(self.layer.frames),
             face=self.view.face,
+            sight=self.view.options.sight,
         )
         left.keep(video=self.video, shared=self.layer.layer, boxes=self.boxes.layer)
         left.keep(points=self.view.points, contours=self.view.contours)
@@ -299,7 +304,8 @@ class Workbench(QObject):
     # -- inside --------------------------------------------------------------------
 
     def _go_on(self, left: LeftOff) -> None:
-        """Open again what was open, in the same layers."""
+        """Open again what was open, in the same layers, to be seen in the same way."""
+        self.view.options.use(left.sight)
         self.view.layers.take_over(
             left.layer("points", LandmarksLayer), left.layer("contours", ContoursLayer)
         )
@@ -346,17 +352,19 @@ class Workbench(QObject):
             self.boxes.show_on(self.video.shown_frame, exact=exact)
         self.changed.emit()
 
-    def _on_seen(self) -> None:
-        if self.video is not None and not self.video.visible:
-            QTimer.singleShot(0, self._open_seen)
+    def _held(self) -> bool:
+        return self.session is not None and self.jobs.hold_video()
 
-    def _open_seen(self) -> None:
-        """The open video was hidden: work on the one that is seen instead, if it is one."""
-        if self._closed or self.video is None or self.video.visible:
-            return
-        seen = [one for one in self.videos if one.visible]
-        if len(seen) == 1:
-            self.open(seen[0])
+    def _worked_on(self) -> VideoLayer | None:
+        return None if self._closed else self.video
+
+    def _show_again(self, video: VideoLayer) -> None:
+        """The open video was chosen, perhaps while another one was to be opened."""
+        self.background.drop("open")
+        hidden = not video.visible
+        self.eyes.show(video)
+        if hidden:
+            self.view.reveal()
 
     def _on_edited(self, first: int, last: int) -> None:
         session = self.session

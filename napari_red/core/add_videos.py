@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_red.core import cells, video_rows
-from napari_red.core.cells import Address
 from napari_red.core.find_videos import contents_of, set_place
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
 from napari_red.core.person_names import known_people, person_name
@@ -131,15 +131,20 @@ def _add(project: Project, path: Path, start: int) -> tuple[VideoRecord, bool]:
 
 
 def _name_first_face(project: Project, record: VideoRecord, name: str) -> None:
-    """A first track that has nothing yet but a name; the first face found goes there."""
+    """A first track that has nothing yet but a name; the first face found goes there.
+
+    It comes with the video, as no step of the history, so it isn't undone.
+    """
     name = person_name(name)
     if not name or project.tracks(record.id):
         return
-    identity = known_people(project).get(name)
-    values: dict[Address, bytes | None] = {}
-    if identity is None:
-        identity = project.new_id("identity")
-        values["identity", identity, 0] = name.encode()
-    track = project.new_id("track")
-    values["track", track, 0] = cells.track_value(record.id, 0, IBUG68.n_landmarks, identity)
-    project.edit(values, video_id=record.id, label=f"face 1 is {name}")
+    known = known_people(project).get(name)
+
+    def work(db: sqlite3.Connection) -> None:
+        identity = cells.next_id(db, "identity") if known is None else known
+        if known is None:
+            cells.write(db, ("identity", identity, 0), name.encode())
+        value = cells.track_value(record.id, 0, IBUG68.n_landmarks, identity)
+        cells.write(db, ("track", cells.next_id(db, "track"), 0), value)
+
+    project.database.write(work)

@@ -116,6 +116,15 @@ def leftovers(db: sqlite3.Connection, track_id: int) -> list[Change]:
     ]
 
 
+def keep_filled(db: sqlite3.Connection, change: Change) -> None:
+    """Put a track back that ``change`` had made and that was taken out just now, without its
+    name, if a model's words are left of it."""
+    left = db.execute("SELECT 1 FROM predictions WHERE track_id = ? LIMIT 1", (change.a,))
+    if change.after is not None and left.fetchone():
+        video, face, n_landmarks, _ = json.loads(change.after)
+        write(db, change.address, track_value(video, face, n_landmarks, None))
+
+
 def pack_prediction(features: bytes, data: bytes) -> bytes:
     """Features and data of a chunk as one value."""
     return _FEATURES.pack(len(features)) + features + data

@@ -102,7 +102,8 @@ def do(
 
 
 def take_back(db: sqlite3.Connection, step_id: int, *, who: str) -> Step:
-    """Undo a step."""
+    """Undo a step. What a model has said since stays, and so does a track that holds any of
+    it; of what the step said of that track only the name goes."""
     return _again(db, step_id, "undo", who)
 
 
@@ -147,7 +148,9 @@ def _again(db: sqlite3.Connection, step_id: int, kind: str, who: str) -> Step:
         now_is, then = (change.after, change.before)[:: 1 if kind == "undo" else -1]
         cells.restore(db, change.address, now_is, then)
     for change in tracks:
-        if (change.before if kind == "undo" else change.after) is None:
+        if kind == "undo" and change.before is None:
+            cells.keep_filled(db, change)
+        elif kind == "redo" and change.after is None:
             aside += cells.leftovers(db, change.a)
     at = now()
     made = _insert(db, at, who, of.video_id, kind, of.label, of.first, of.last, step_id)
@@ -156,8 +159,8 @@ def _again(db: sqlite3.Connection, step_id: int, kind: str, who: str) -> Step:
 
 
 def _put_aside(db: sqlite3.Connection, step_id: int) -> tuple[Change, ...]:
-    """What a model had said of a track since the step that made it, when that was last
-    taken back: it goes with the track, and comes back with it."""
+    """What a model had said of a track since a step that was last taken back or done again
+    and took the track away: it went with the track, and comes back with it."""
     ((last,),) = db.execute("SELECT MAX(id) FROM steps WHERE of = ?", (step_id,)).fetchall()
     return () if last is None else changes_of(db, last)
 

@@ -16,7 +16,7 @@ State = dict[tuple, Any]
 """("pred", track, frame): (L × 2 numbers, run) · ("placed", track, frame): landmark to xy ·
 ("hidden", track, frame): set of landmarks · ("accepted", track, frame): True ·
 ("track", track): [number, name]. A track that is gone has no "track"; what a model said of
-it after the step that made it may still be there."""
+it after a step that took it away was undone may still be there."""
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Naive:
             return False
         before, after = self.undoable.pop()
         self.redoable.append((before, after))
-        self._go(after, before)
+        self._go(after, before, {key for key in after if key[0] == "track" and key not in before})
         return True
 
     def redo(self) -> bool:
@@ -50,13 +50,16 @@ class Naive:
         self._go(before, after)
         return True
 
-    def _go(self, now: State, then: State) -> None:
+    def _go(self, now: State, then: State, made: Iterable[tuple] = ()) -> None:
+        """``made`` are tracks that stay, nameless, where a model has said anything since."""
         for key in sorted({*now, *then}, key=repr):
             if now.get(key) == then.get(key):
                 continue
             if key[0] == "pred" and self.state.get(key) != now.get(key):
                 continue  # a model has said it anew
-            if key not in then:
+            if key in made and any(k[:2] == ("pred", key[1]) for k in self.state):
+                self.state[key] = (self.state[key][0], None)
+            elif key not in then:
                 del self.state[key]
             elif key[0] == "track":
                 number, name = then[key]

@@ -97,8 +97,19 @@ def test_people_are_named_after_folders_and_the_first_face_found_is_theirs(
         ["Ben", None],
     ]
     assert len(project.identities()) == 2
-    project.undo(project.videos()[2].id)
-    assert [one.name for one in project.identities()] == ["Anna"]
+
+
+def test_the_name_of_the_folder_comes_with_the_video_and_nothing_of_it_is_undone(
+    project, folder, make_aligner
+):
+    add_videos(project, [folder], identity_from_folder=True)
+    Batch(project, lambda *_: make_aligner(), Settings("made")).run()
+    for record in project.videos():
+        assert project.can_undo(record.id) == (0, 0)
+        with open_video(record.path) as video, Session(video, project=project) as session:
+            assert session.undo() is None
+            assert session.view(5).visible.all()
+            assert session.tracks[0].identity.name in ("Anna", "Ben")
 
 
 def test_a_folder_that_a_mac_spells_otherwise_is_the_same_persons(project, tmp_path, make_video):

@@ -210,17 +210,53 @@ def test_deleting_again_after_a_model_found_more_works_and_brings_that_back_too(
     assert landmarks(session, 10) == [10, 110]
 
 
-def test_what_a_model_said_of_an_added_face_goes_and_comes_back_with_it(session):
+def test_an_added_face_that_a_model_has_filled_stays_when_adding_it_is_undone(session):
     new = track_edits.add_track(session)
-    predict(session, [5, 700], faces=3, offset=1000)
     session.undo()
     assert session.n_faces == 2
     session.redo()
-    assert landmarks(session, 5)[new] == 1205
-    assert landmarks(session, 700)[new] == 1900
+    predict(session, [5, 700], faces=3, offset=1000)
+    for _ in range(2):
+        assert session.undo() is not None
+        assert landmarks(session, 5)[new] == 1205
+        assert landmarks(session, 700)[new] == 1900
+        session.redo()
+        assert session.n_faces == 3
     session.undo()
-    session.redo()
+    session.move(6, 0, {0: (1, 1)})  # nothing can be redone now
     assert landmarks(session, 700)[new] == 1900
+
+
+def test_a_name_that_came_with_its_face_is_undone_and_what_a_model_said_of_it_stays(session):
+    """Older versions named the first face so, as a step, when a video was added."""
+    project, video = session.opened()
+    track, person = project.new_id("track"), project.new_id("identity")
+    named = cells.track_value(video.id, 2, L, person)
+    session.apply({("identity", person, 0): b"Ann", ("track", track, 0): named}, "", (0, 0))
+    predict(session, [5], faces=3, offset=1000)
+    session.undo()
+    assert names(session) == [None, None, None]
+    assert project.identities() == []
+    assert landmarks(session, 5) == [1005, 1105, 1205]
+    predict(session, [6], faces=3, offset=1000)
+    session.redo()
+    assert names(session) == [None, None, "Ann"]
+    assert landmarks(session, 6) == [1006, 1106, 1206]
+    session.undo()
+    track_edits.name_identity(session, 2, "Ann")
+    assert names(session) == [None, None, "Ann"]
+    assert session.n_faces == 3
+
+
+def test_undoing_a_split_leaves_what_a_model_has_said_of_both_since(session):
+    track_edits.split_track(session, 0, 130)
+    predict(session, [140], faces=3, offset=1000)
+    session.undo()
+    assert landmarks(session, 140) == [1140, 1240, 1340]
+    assert landmarks(session, 141)[:2] == [141, 241]
+    session.redo()
+    assert landmarks(session, 140) == [1140, 1240, 1340]
+    assert landmarks(session, 141)[1:] == [241, 141]
 
 
 def test_a_face_that_a_model_finds_meanwhile_gets_another_number(session):

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QApplication, QPushButton
 
 from napari_red._qt.dock import FaceLandmarksDock
 from napari_red._qt.strip import ReviewStrip
+from napari_red._qt.view_options import ViewOptionsBox
 from napari_red.core.project import Project
 from napari_red.core.session import Session
 from trainer.data.video import open_video
@@ -102,6 +103,32 @@ def test_opened_again_it_goes_on_where_it_was(
     drag(viewer, (30, 40), (90, 100))
     assert len(dock.workbench.boxes.boxes()) == 1
     assert list(viewer.layers) == layers
+
+
+def test_opened_again_it_shows_what_was_chosen_to_be_seen(
+    annotated_dock, open_dock, make_aligner, qtbot
+):
+    dock = annotated_dock(make_aligner(), frame=3)
+    viewer, options = dock.workbench.viewer, dock.workbench.view.options
+    options.set_look(group="mouth", contours=False, colour_by="confidence", labels="numbers")
+    options.larger_points()
+    options.set_picture(30, -20)
+    options.set_follow(True)
+    chosen = options.sight
+    dark = dock.workbench.video.contrast_limits
+    close(qtbot, dock)
+    dock = open_dock(viewer, make_aligner())
+    view = dock.workbench.view
+    assert view.options.sight == chosen
+    box = dock.findChild(ViewOptionsBox)
+    assert box.follow.isChecked()
+    assert not box.contours.isChecked()
+    assert (box.group.currentData(), box.colour_by.currentData()) == ("mouth", "confidence")
+    assert (box.brightness.value(), box.contrast.value()) == (30, -20)
+    assert dock.workbench.video.contrast_limits == dark
+    assert view.points.shown.sum() == 20
+    assert not view.contours.visible
+    assert view.points.text.visible
 
 
 def test_a_project_that_a_person_opened_is_open_again(

@@ -9,6 +9,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Points, Shapes, Surface, Tracks, Vectors
 from napari.settings import get_settings
 from napari.utils.key_bindings import coerce_keybinding
+from napari.utils.notifications import notification_manager
 from qtpy.QtGui import QAction, QShortcut
 
 from napari_red._qt import shortcuts
@@ -18,6 +19,9 @@ from napari_red._qt.landmarks_layer import LandmarksLayer
 from napari_red._qt.video_layer import VideoLayer
 from napari_red._qt.view import LandmarkView
 from napari_red._qt.view_options import ViewOptions
+from napari_red.core.frames import VideoStack
+from napari_red.core.prealign import Settings, prealign
+from napari_red.core.session import Session
 
 DOC = Path(__file__).parents[3] / "docs" / "shortcuts.md"
 
@@ -27,6 +31,27 @@ OUR_LAYERS = (ContoursLayer, LandmarksLayer, VideoLayer)
 
 def ours() -> set[str]:
     return {str(coerce_keybinding(key)) for row in shortcuts.bound() for key in row.keys}
+
+
+@pytest.fixture
+def shown(video_path, make_aligner):
+    """Shows a video with that many faces, in a viewer without a window: ``shown(faces)``."""
+    opened = []
+
+    def show(faces: int) -> LandmarkView:
+        viewer, layer = ViewerModel(), VideoLayer(VideoStack.open(video_path))
+        viewer.add_layer(layer)
+        session, view = Session(layer.data.video), LandmarkView(viewer)
+        opened.extend((view, session, layer))
+        if faces:
+            prealign(session, make_aligner(), Settings("made", faces=faces))
+        view.show(layer, session)
+        return view
+
+    yield show
+    for one in opened:
+        one.close()
+    notification_manager.records.clear()
 
 
 def napari_keys() -> set[str]:
@@ -72,7 +97,7 @@ def test_every_row_names_a_method():
 
 
 @pytest.mark.parametrize("key", shortcuts.SHARED)
-def test_shared_keys_stay_naparis_as_long_as_nothing_is_selected(monkeypatch, key):
+def test_shared_keys_stay_naparis_as_long_as_no_video_is_open(monkeypatch, key):
     binding, pressed = coerce_keybinding(key), []
     monkeypatch.setitem(ViewerModel.class_keymap, binding, pressed.append)
     viewer = ViewerModel()
@@ -81,6 +106,35 @@ def test_shared_keys_stay_naparis_as_long_as_nothing_is_selected(monkeypatch, ke
     assert pressed == [viewer]
     view.close()
     assert not {str(key) for key in viewer.keymap} & ours()
+
+
+NUDGES = [key for row in shortcuts.bound() for key in row.keys if row.action == "actions.nudge"]
+
+
+@pytest.mark.parametrize("faces", [0, 1])
+@pytest.mark.parametrize("key", NUDGES)
+def test_moving_landmarks_without_any_selected_says_so_and_does_nothing_else(
+    monkeypatch, shown, key, faces
+):
+    view = shown(faces)
+    monkeypatch.setattr(shortcuts, "_as_napari_does", lambda *_: pytest.fail("it is napari's"))
+    view.viewer.keymap[coerce_keybinding(key)](view.viewer)
+    assert "Select landmarks first" in notification_manager.records[-1].message
+    assert view.session.can_undo() == (0, 0)
+    view.video.visible = False
+    view.viewer.keymap[coerce_keybinding(key)](view.viewer)
+    assert "is hidden" in notification_manager.records[-1].message
+
+
+@pytest.mark.parametrize("faces", [0, 1])
+def test_no_key_is_left_to_napari_while_a_video_is_open(monkeypatch, shown, faces):
+    view, left = shown(faces), []
+    monkeypatch.setattr(shortcuts, "_as_napari_does", lambda _, key: left.append(key))
+    monkeypatch.setattr(view, "show_help", lambda: None)
+    for row in shortcuts.bound():
+        for key in row.keys:
+            view.viewer.keymap[coerce_keybinding(key)](view.viewer)
+    assert not left
 
 
 def test_the_doc_is_made_from_the_table():
