@@ -18,7 +18,7 @@ from napari_red.core.history import now
 from napari_red.core.project import Project
 from napari_red.core.records import Correction
 from napari_red.core.video_names import told_apart
-from napari_red.core.video_rows import relative_to_project
+from napari_red.core.video_rows import place_of
 from trainer.errors import RedError
 
 
@@ -201,8 +201,8 @@ class _Copy:
             found = presumed_path(self.project, self.project.video(number))
             path = found or Path(values["path"])
             # Added anew, which makes this another project than the first of its sources.
-            values |= {"path": str(path), "added": now()}
-            values["relative"] = relative_to_project(path, self.target)
+            place, relative = place_of(path, self.target)
+            values |= {"path": place, "relative": relative, "added": now()}
             self.db.execute(
                 f"INSERT INTO videos (id, {', '.join(columns)})"
                 f" VALUES (?, {', '.join('?' * len(columns))})",
