@@ -152,7 +152,7 @@ class Database:
             why, advice = "it is open in another window or program", "close the other one"
         except OSError as error:
             why = f"its folder can't be written ({error.strerror})"
-        if mode == "write" or not self.path.exists():
+        if mode == "write" or not os.path.exists(self.path):
             raise ProjectError(f"{self.path}: can't be opened for writing, because {why}; {advice}")
         self.read_only = why
 

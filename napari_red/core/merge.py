@@ -20,6 +20,7 @@ from napari_red.core.records import Correction
 from napari_red.core.video_names import told_apart
 from napari_red.core.video_rows import place_of
 from trainer.errors import RedError
+from trainer.paths import reachable
 
 
 class MergeError(RedError):
@@ -55,7 +56,7 @@ def merge(sources: Sequence[str | Path], target: str | Path) -> Merged:
         If one can't be read, or the new one can't be written.
     """
     target = Path(target)
-    if target.exists():
+    if reachable(target).exists():
         raise MergeError(f"{target}: is there already; choose another name for the new project")
     with ExitStack() as stack:
         projects = [stack.enter_context(Project(path, "read")) for path in sources]

@@ -6,6 +6,7 @@ itself (frame counts, frame rates, where a seek lands) may lie; the order of its
 
 from __future__ import annotations
 
+import os
 import zlib
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -157,9 +158,9 @@ def explain(path: Path, error: av.FFmpegError | OSError) -> str:
     """An error of reading, put so that the user can act on it."""
     if isinstance(error, PermissionError):
         return f"{path}: may not be read; check its permissions"
-    if not path.exists():
+    if not os.path.exists(path):
         return f"{path}: no such file; check the path, or whether its drive is connected"
-    if path.is_file() and path.stat().st_size == 0:
+    if os.path.isfile(path) and path.stat().st_size == 0:
         return f"{path}: the file is empty; copy or record it again"
     if isinstance(error, av.DecoderNotFoundError):
         return (

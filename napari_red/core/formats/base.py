@@ -18,6 +18,7 @@ from napari_red.core.formats.marker import FOLDER, Marker, Origin
 from napari_red.core.formats.marker import NAME as MARKER
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
 from trainer.errors import RedError
+from trainer.paths import reachable
 from trainer.scheme import SUBSET_7
 
 _STEP = 50
@@ -152,7 +153,7 @@ class Format:
         """
         if self.reader is None:
             raise FormatError(f"{self.title}: can only be written; choose another format")
-        return self.reader(Path(path), video, say)
+        return self.reader(reachable(Path(path)), video, say)
 
 
 class Steps:

@@ -10,6 +10,7 @@ track's name where there is one.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -127,7 +128,7 @@ def _sleap_video(sio: Any, video: VideoAnnotation) -> Any:
         "input_format": "channels_last",
         "filename": name,
     }
-    if video.path is not None and video.path.is_dir() and (there := pictures_in(video.path)):
+    if video.path is not None and os.path.isdir(video.path) and (there := pictures_in(video.path)):
         name = [str(picture) for picture in there]
         facts |= {"type": "ImageVideo", "filename": name[0], "filenames": name}
     return sio.Video(filename=name, open_backend=False, backend_metadata=facts)
