@@ -53,6 +53,11 @@ class Project:
         """Why nothing can be written; empty where it can."""
         return self.database.read_only
 
+    @property
+    def locked(self) -> str:
+        """Why nothing can be written, and what to do about it; empty where it can."""
+        return self.database.locked
+
     def close(self) -> None:
         """Close the file; calling it twice does no harm."""
         self.database.close()
