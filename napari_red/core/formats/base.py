@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -311,9 +312,10 @@ def make_folder(folder: Path) -> None:
 
 def unwritable(path: Path, error: OSError) -> FormatError:
     """What to say about a path that can't be written."""
-    return FormatError(
-        f"{path}: can't be written ({error.strerror or error}); choose a folder you may write to"
-    )
+    advice = "choose a folder you may write to"
+    if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+        advice = "free some space there, or choose a folder on another disk"
+    return FormatError(f"{path}: can't be written ({error.strerror or error}); {advice}")
 
 
 def file_name(name: str) -> str:
