@@ -232,7 +232,8 @@ def scan(path: Path) -> tuple[PacketIndex, list[str]]:
     silent: set[int] = set()
     sums: dict[int, int] = {}
     broken_at: Exception | None = None
-    breaks_at, last_at = None, 0
+    breaks_at: int | None = None
+    last_at = 0
     with open_container(path) as container:
         stream = video_stream(container, path)
         for other in container.streams:
