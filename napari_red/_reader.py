@@ -8,6 +8,7 @@ from typing import Any
 
 from napari_red.core.project import ProjectError
 from trainer.data.video import VideoError, find_videos
+from trainer.paths import reachable
 
 MOST_AT_ONCE = 12
 """Videos that one folder may bring into a viewer; each one is a layer."""
@@ -89,7 +90,7 @@ def read_project(path: str | Sequence[str]) -> list:
             f"{paths[0]} and {len(paths) - 1} more: one project at a time; open one of them, or "
             "put them together with 'napari-red merge'"
         )
-    if not Path(paths[0]).is_file():
+    if not reachable(Path(paths[0])).is_file():
         raise ProjectError(f"{paths[0]}: there is no such project file")
     work = _dock(viewer).workbench
     work.open_project(paths[0])

@@ -16,7 +16,18 @@ MOST_LINES = 400
 # trainer's floors, lowest first. A module imports from its own floor and those below;
 # a new module is added to the floor it belongs to, a folder stands for all that is in it.
 FLOORS = (
-    {"trainer", "errors", "scheme", "geometry", "config", "ahead", "palette", "face_3d", "pose"},
+    {
+        "trainer",
+        "errors",
+        "scheme",
+        "geometry",
+        "config",
+        "ahead",
+        "palette",
+        "face_3d",
+        "pose",
+        "paths",
+    },
     {
         "models",
         "data",

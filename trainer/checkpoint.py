@@ -18,6 +18,7 @@ from trainer.config import network_from_dict, to_dict
 from trainer.errors import RedError
 from trainer.models.confidence import EVIDENCE, Confidence
 from trainer.models.rednet import RedNet
+from trainer.paths import reachable
 
 FORMAT = "napari-red model 1"
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
@@ -99,7 +100,7 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         If the file is missing, damaged, or not one of ours.
     """
     path = Path(path)
-    if not path.is_file():
+    if not reachable(path).is_file():
         raise ModelError(f"{path}: no such model file; check the path")
     try:
         with safe_open(path, "pt") as file:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +42,7 @@ class ToldGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
+        _print_any_name()
         with told():
             return super().invoke(ctx)
 
@@ -63,6 +66,13 @@ def parse_box(text: str | None) -> FaceBox | None:
     if not (width > 0 and height > 0 and abs(x) < 1e6 and abs(y) < 1e6):
         raise OptionError(f"--box {text}: width and height must be above 0")
     return FaceBox(x, y, width, height)
+
+
+def _print_any_name() -> None:
+    """Print what the terminal's encoding lacks, as file names may, in the form ``\\udcfc``."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _plain(text: str) -> str:

@@ -230,12 +230,12 @@ class FaceLandmarksDock(QWidget):
         work = self.workbench
         session, project = work.session, work.shown_project
         path = str(project.path if project else session.project_path if session else "")
-        read_only = project.read_only if project is not None else ""
-        self.state.project.show_project(path, read_only, made=project is not None)
+        locked = project.locked if project is not None else ""
+        self.state.project.show_project(path, locked, made=project is not None)
         words = frame_words(work.video, work.view.current)
         self.state.frame.setText(work.view.held or words)
         self.state.job.show_busy(work.busy or work.jobs.edit.busy)
-        self._enable(has_video=session is not None, can_write=not read_only)
+        self._enable(has_video=session is not None, can_write=not locked)
 
     def _enable(self, *, has_video: bool, can_write: bool) -> None:
         """What can be pressed now."""

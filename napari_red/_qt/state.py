@@ -25,8 +25,9 @@ class ProjectLine(QWidget):
         self.locked.setStyleSheet(_WARNING)
         column(self, self.name, self.locked, margin=0)
 
-    def show_project(self, path: str, read_only: str, *, made: bool) -> None:
-        """Show its path; ``made`` says whether the file is there already."""
+    def show_project(self, path: str, locked: str, *, made: bool) -> None:
+        """Show its path; ``made`` says whether the file is there already, ``locked`` why
+        nothing can be written and what to do."""
         if not path:
             self.name.setText("No project")
             self.name.setToolTip("Open or drop a video, or open a project under Videos.")
@@ -34,10 +35,8 @@ class ProjectLine(QWidget):
             self.name.setText(path.replace("\\", "/").rsplit("/", 1)[-1])
             saved = "Saved at once in" if made else "Will be saved, from the first change on, in"
             self.name.setToolTip(f"{saved} {path}")
-        self.locked.setVisible(bool(read_only))
-        self.locked.setText(
-            f"Read-only, because {read_only}. Close the other one, or work on a copy of the file."
-        )
+        self.locked.setVisible(bool(locked))
+        self.locked.setText(f"Read-only, because {locked}.")
 
 
 class ModelLine(QWidget):

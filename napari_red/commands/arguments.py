@@ -11,6 +11,7 @@ import typer
 
 from napari_red.core.project import Project, ProjectError
 from napari_red.core.video_names import video_meant
+from trainer.paths import reachable
 
 ProjectArgument = Annotated[Path, typer.Argument(help="A project file, NAME.red.")]
 OnlyOption = Annotated[
@@ -23,10 +24,10 @@ def existing(project: Path) -> Path:
 
     Raises
     ------
-    ProjectError
-        If it isn't.
+    ProjectError, UnreachableError
+        If it isn't, or nobody can say.
     """
-    if not project.is_file():
+    if not reachable(project).is_file():
         raise ProjectError(f"{project}: no such project file; check the path")
     return project
 
@@ -49,7 +50,7 @@ def made_if_missing(path: Path, worth: Callable[[Project], bool] = has_videos) -
     the same command with better words isn't refused. Only the project's content decides, not
     whether the command failed or was interrupted, and what others put into it stays.
     """
-    was_there, empty = path.exists(), False
+    was_there, empty = reachable(path).exists(), False
     try:
         with Project(path) as project:
             made_here = not was_there and not has_videos(project)

@@ -30,6 +30,7 @@ from napari_red.core.project_info import ProjectInfo, look_at
 from napari_red.core.video_names import told_apart
 from trainer.align_command import stoppable
 from trainer.console import DeviceOption, told
+from trainer.paths import reachable
 
 console = Console()
 
@@ -59,7 +60,7 @@ def new(
 ) -> None:
     """Make a project and add videos to it."""
     with told():
-        if project.exists():
+        if reachable(project).exists():
             raise ProjectError(
                 f"{project}: is there already; choose another name, or add videos to it with "
                 f"'napari-red add {project} …'"

@@ -56,6 +56,7 @@ class Database:
     def __init__(self, path: Path, mode: Mode = "write") -> None:
         self.path = path
         self.read_only = "it was opened for reading" if mode == "read" else ""
+        self._advice = f"open it again to change it, {_COPY}"
         self._lock: ProjectLock | None = None
         if mode != "read":
             self._take_lock(mode)
@@ -109,13 +110,15 @@ class Database:
 
         return self._do(transaction)
 
+    @property
+    def locked(self) -> str:
+        """Why nothing can be written, and what to do about it; empty where it can."""
+        return f"{self.read_only}; {self._advice}" if self.read_only else ""
+
     def check_writable(self) -> None:
         """Raise a ProjectError where nothing can be written."""
         if self.read_only:
-            raise ProjectError(
-                f"{self.path}: nothing can be changed, because {self.read_only}; close the "
-                "other one and open the project again, or work on a copy of the file"
-            )
+            raise ProjectError(f"{self.path}: nothing can be changed, because {self.locked}")
 
     @property
     def traces_left(self) -> bool:
@@ -157,20 +160,24 @@ class Database:
     # -- inside --------------------------------------------------------------------
 
     def _take_lock(self, mode: Mode) -> None:
-        advice = "choose a folder that exists and that you may write to"
+        there = os.path.exists(self.path)
         try:
             self._lock = ProjectLock(self.path)
-            if not self.path.exists() or os.access(self.path, os.W_OK):
+            if not there or os.access(self.path, os.W_OK):
                 return
             self._let_go()
-            why, advice = "the file may not be written", "allow writing to it, or work on a copy"
+            why, advice = "the file may not be written", f"allow writing to it, {_COPY}"
         except Taken:
-            why, advice = "it is open in another window or program", "close the other one"
+            why = "it is open in another window or program"
+            advice = f"close the other one and open the project again, {_COPY}"
         except OSError as error:
             why = f"its folder can't be written ({error.strerror})"
-        if mode == "write" or not self.path.exists():
+            advice = "choose a folder that exists and that you may write to"
+            if there:
+                advice = f"allow writing there, {_COPY} in another folder"
+        if mode == "write" or not there:
             raise ProjectError(f"{self.path}: can't be opened for writing, because {why}; {advice}")
-        self.read_only = why
+        self.read_only, self._advice = why, advice
 
     def _let_go(self) -> None:
         if self._lock is not None:
@@ -270,6 +277,8 @@ class Database:
                 "some space if the disk is full, or open it with the older version"
             ) from error
 
+
+_COPY = "or work on a copy of the file"
 
 _NUMBERS = ("application_id", "user_version")
 

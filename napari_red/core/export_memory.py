@@ -7,6 +7,7 @@ remembered for the person, and is what a project begins with that remembers noth
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -56,8 +57,8 @@ def next_export(project: Project) -> LastExport:
     last = last_export(project)
     if last is None:
         return LastExport(_new_folder(project), *_usual())
-    gone = not last.folder.exists() and last.folder.parent.is_dir()
-    if gone or last.folder.is_dir():
+    gone = not os.path.exists(last.folder) and os.path.isdir(last.folder.parent)
+    if gone or os.path.isdir(last.folder):
         return last
     return LastExport(_new_folder(project), last.choice, last.whole_project)
 

@@ -10,7 +10,7 @@ def shortened(name: str, n_bytes: int) -> str:
 
     A longer one is cut and gets a hash of the whole, so that two of one beginning differ.
     """
-    whole = name.encode()
+    whole = name.encode(errors="surrogatepass")  # names of files are any bytes on Linux
     if len(whole) <= n_bytes:
         return name
     tail = "-" + hashlib.sha256(whole).hexdigest()[:8]

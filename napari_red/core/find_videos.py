@@ -10,7 +10,7 @@ from pathlib import Path
 
 from napari_red.core.project import Project
 from napari_red.core.records import VideoRecord
-from napari_red.core.video_rows import relative_to_project
+from napari_red.core.video_rows import place_of
 from trainer.data.fingerprint import video_fingerprint
 from trainer.data.frame_folder import pictures_in
 from trainer.errors import RedError
@@ -99,8 +99,8 @@ def _at(project: Project, video: VideoRecord, place: Path, changed: str) -> Foun
 
 def set_place(project: Project, video: VideoRecord, place: Path) -> None:
     """Tell a project where a video is, an absolute path, also as seen from the project."""
-    relative = relative_to_project(place, project.path)
-    project.set_video(video.id, path=str(place), relative=relative)
+    path, relative = place_of(place, project.path)
+    project.set_video(video.id, path=path, relative=relative)
 
 
 def _same_size(folder: Path, video: VideoRecord, most_files: int) -> Iterator[Path]:

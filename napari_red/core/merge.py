@@ -22,8 +22,9 @@ from napari_red.core.person_names import person_name
 from napari_red.core.project import Project
 from napari_red.core.records import Correction
 from napari_red.core.video_names import told_apart
-from napari_red.core.video_rows import relative_to_project
+from napari_red.core.video_rows import place_of
 from trainer.errors import RedError
+from trainer.paths import reachable
 
 
 class MergeError(RedError):
@@ -62,7 +63,7 @@ def merge(sources: Sequence[str | Path], target: str | Path) -> Merged:
         If one can't be read, or the new one can't be written.
     """
     target = Path(target)
-    if target.exists():
+    if reachable(target).exists():
         raise MergeError(f"{target}: is there already; choose another name for the new project")
     with ExitStack() as stack:
         projects = [stack.enter_context(Project(path, "read")) for path in sources]
@@ -270,8 +271,8 @@ class _Copy:
             found = presumed_path(self.project, self.project.video(number))
             path = found or Path(values["path"])
             # Added anew, which makes this another project than the first of its sources.
-            values |= {"path": str(path), "added": now()}
-            values["relative"] = relative_to_project(path, self.target)
+            place, relative = place_of(path, self.target)
+            values |= {"path": place, "relative": relative, "added": now()}
             self.db.execute(
                 f"INSERT INTO videos (id, {', '.join(columns)})"
                 f" VALUES (?, {', '.join('?' * len(columns))})",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import trainer
 from trainer.errors import RedError
+from trainer.paths import reachable
 
 DEFAULT_MODEL = "red-lite"
 SUFFIX = ".safetensors"
@@ -43,7 +44,7 @@ def check_model(name_or_path: str) -> None:
     ModelChoiceError
         If it is neither a shipped model nor a file.
     """
-    if name_or_path in shipped_models() or Path(name_or_path).is_file():
+    if name_or_path in shipped_models() or reachable(Path(name_or_path)).is_file():
         return
     known = ", ".join(shipped_models()) or "none is installed"
     raise ModelChoiceError(

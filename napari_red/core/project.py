@@ -53,6 +53,11 @@ class Project:
         """Why nothing can be written; empty where it can."""
         return self.database.read_only
 
+    @property
+    def locked(self) -> str:
+        """Why nothing can be written, and what to do about it; empty where it can."""
+        return self.database.locked
+
     def close(self) -> None:
         """Close the file; calling it twice does no harm."""
         self.database.close()
@@ -83,7 +88,7 @@ class Project:
         stays. ``name`` is what a new one's results are called, by default the file's;
         ``times`` (T,) when each frame is shown, in seconds since the first."""
         path = Path(path).absolute()
-        place = (str(path), video_rows.relative_to_project(path, self.path))
+        place = video_rows.place_of(path, self.path)
         known = self.database.read(
             "SELECT id, path, relative FROM videos WHERE fingerprint = ?", (fingerprint,)
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from napari_red.core.project import Project
+from napari_red.core.project import Project, ProjectError
 
 
 def setting(project: Project, name: str) -> str | None:
@@ -21,9 +21,20 @@ def remember(project: Project, name: str, value: str) -> None:
 
 
 def secret(project: Project) -> str:
-    """The project's own secret, which pseudonyms are made with; made when first asked for."""
+    """The project's own secret, which pseudonyms are made with; made when first asked for.
+
+    Raises
+    ------
+    ProjectError
+        If there is none yet, and the project can't be written.
+    """
     known = setting(project, "secret")
     if known is None:
+        if project.read_only:
+            raise ProjectError(
+                f"{project.path}: has no key for pseudonyms yet, and none can be kept in it, "
+                f"because {project.locked}"
+            )
         known = secrets.token_hex(16)
         remember(project, "secret", known)
     return known

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_red.core.database import ProjectError
 from napari_red.core.history import now
 from napari_red.core.records import VideoRecord
 from trainer.data.video_base import Video
@@ -67,7 +68,27 @@ def described(video: Video) -> dict[str, Any]:
     }
 
 
-def relative_to_project(path: Path, project: Path) -> str | None:
+def place_of(path: Path, project: Path) -> tuple[str, str | None]:
+    """What a project notes of where a video is: its path, and the same as seen from the project.
+
+    Raises
+    ------
+    ProjectError
+        If the path isn't text: file systems take any bytes as names, a project doesn't.
+    """
+    text = str(path)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        readable = os.fsencode(text).decode(errors="replace")
+        raise ProjectError(
+            f"{readable}: has characters in its name, or in a folder's, that aren't in UTF-8, so "
+            "a project can't note where it is; rename it, and add it again"
+        ) from None
+    return text, _relative(path, project)
+
+
+def _relative(path: Path, project: Path) -> str | None:
     """A path as seen from the project's folder, with slashes; None on another drive."""
     try:
         return Path(os.path.relpath(path, project.absolute().parent)).as_posix()

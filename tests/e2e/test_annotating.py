@@ -167,6 +167,7 @@ def test_a_project_that_is_open_elsewhere_is_read_only_and_says_so(sit_down, tmp
     second = sit_down()
     second.dock.videos_control.open_project(tmp_path / "p.red")
     assert "Read-only, because it is open" in second.dock.state.project.locked.text()
+    assert "close the other one" in second.dock.state.project.locked.text()
     second.waits(lambda: second.dock.videos.names() == ["one"])
     second.opens("Videos")
     second.double_clicks(second.dock.videos.list, 0)

@@ -310,3 +310,17 @@ def test_pictures_of_two_videos_of_one_name_are_exported(same_names, aligners, t
     out = tmp_path / "out"
     call("export", same_names, "--out", out, "--format", "dlib", "--pictures")
     assert [len(list((out / name).glob("*.png"))) for name in ("clip", "clip_2")] == [12, 13]
+
+
+def test_paths_that_cannot_be_looked_at_are_told_in_one_line(folder, project, tmp_path):
+    """As in a folder that one may not enter; root may, so names that no disk knows are taken."""
+    nowhere = tmp_path / ("a" * 300)
+    for words in (
+        ("info", nowhere),
+        ("new", nowhere, folder / "Anna"),
+        ("add", nowhere, folder / "Anna"),
+        ("merge", nowhere, project),
+        ("annotate", project, "--model", nowhere),
+        ("import", project, nowhere, "--video", folder / "Anna" / "a.mp4"),
+    ):
+        assert "can't be looked at" in call(*words, code=2)

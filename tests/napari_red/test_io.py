@@ -4,7 +4,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from npe2 import PluginManager
+from npe2 import PluginManager, PluginManifest
 
 from napari_red import _reader
 from napari_red._qt.video_layer import VideoLayer
@@ -12,7 +12,7 @@ from napari_red._writer import write_shown_frame
 from napari_red.core import sample
 from napari_red.core.project import ProjectError
 from trainer.data.pts import PtsError, read_pts
-from trainer.data.video import VideoError
+from trainer.data.video import VIDEO_SUFFIXES, VideoError
 
 NAMES = ["a.mp4", "a.MP4", "a.avi", "a.mov", "a.mpg", "a.mkv", "a.red", "A.RED"]
 
@@ -24,11 +24,21 @@ def test_the_manifest_names_a_reader_for_each_kind_of_video_and_for_projects(nam
 
 
 def test_the_manifest_is_valid(root):
-    from npe2 import PluginManifest
-
     manifest = PluginManifest.from_file(root / "napari.yaml")
     manifest.validate_imports()
     assert manifest.name == "napari-red"
+
+
+def test_the_manifest_knows_each_kind_of_video_that_a_project_takes(root):
+    manifest = PluginManifest.from_file(root / "napari.yaml")
+    (videos,) = (r for r in manifest.contributions.readers if r.command.endswith("read_videos"))
+    assert set(videos.filename_patterns) == {f"*{suffix}" for suffix in VIDEO_SUFFIXES}
+    manager = PluginManager()
+    manager.register(manifest)
+    for suffix in VIDEO_SUFFIXES:
+        for name in (f"a{suffix}", f"A{suffix.upper()}"):
+            (reader,) = manager.iter_compatible_readers(name)
+            assert reader.command == "napari-red.read_videos"
 
 
 def test_a_video_opens_as_a_lazy_exact_layer(video_path):

@@ -121,12 +121,13 @@ def test_bad_files_are_reported_and_the_others_done(tmp_path):
     text.write_text("no video")
     good = make_video(tmp_path / "good", scenes(3))
     missing = tmp_path / "missing.mov"
-    summary, events = run([empty, missing, good, text], tmp_path / "out")
+    endless = tmp_path / f"{'a' * 300}.mp4"  # not even whether it is there can be asked
+    summary, events = run([empty, missing, good, text, endless], tmp_path / "out")
     assert list(summary.reports) == ["good"]
-    assert [path for path, _ in summary.failed] == [empty, missing, text]
+    assert [path for path, _ in summary.failed] == [empty, missing, text, endless]
     for path, message in summary.failed:
         assert str(path) in message
-    assert [e.kind for e in events].count("failed") == 3
+    assert [e.kind for e in events].count("failed") == 4
 
 
 def test_what_is_done_is_not_done_again(tmp_path):

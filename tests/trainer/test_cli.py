@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from importlib.machinery import ModuleSpec
@@ -35,6 +36,15 @@ def video(tmp_path):
     for i in range(6):
         iio.imwrite(folder / f"f_{i:04d}.png", drawn.frame(i))
     return folder
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a file's name is always text")
+def test_names_that_are_no_text_are_printed_all_the_same(video, tmp_path):
+    """Names of files are any bytes on some systems, and a terminal may know few characters."""
+    odd = video.rename(tmp_path / os.fsdecode(b"t\xe4lk"))
+    result = call("align", odd, "-o", tmp_path / "out", "--device", "cpu")
+    assert result.exit_code == 0, result.exception
+    assert "t\\udce4lk" in result.output
 
 
 def call(*arguments):

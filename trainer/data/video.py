@@ -123,10 +123,11 @@ def find_videos(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
 def result_name(path: Path) -> str:
     """What to call a video's results: its name, or its folder's in 300-VW's layout."""
     path = path.absolute()
-    inner = path.name == _FRAMES_OF_300VW if path.is_dir() else path.stem == "vid"
+    folder = os.path.isdir(path)
+    inner = path.name == _FRAMES_OF_300VW if folder else path.stem == "vid"
     if inner and path.parent.name:
         return path.parent.name
-    return path.name if path.is_dir() else path.stem
+    return path.name if folder else path.stem
 
 
 def _videos_below(folder: Path) -> list[Path]:

@@ -48,23 +48,48 @@ def check(path: Path, index: PacketIndex) -> tuple[av.VideoFrame, list[str]]:
         # With several threads, what becomes of damaged data is a matter of luck.
         index.one_thread = True
         first, head, n_head = _head(path, index)
+    gap = None
     if first is None or index.pts_guessed:
-        first, head = _renumber(path, index), {}
+        (first, gap), head = _renumber(path, index), {}
     elif list(head) != list(range(n_head)):
-        if index.damaged and list(head) == sorted(head):
+        in_order = list(head) == sorted(head)
+        if in_order:
+            end = listed if n_head == listed else max(head) + 1
+            gap = _first_gap(list(head), end, {int(index.shown[n]) for n in index.silent})
+            index.damaged |= gap is not None
+        if in_order and index.damaged:
+            gap = None if gap is None else gap - min(head)
             head = _note_gaps(index, head, to_the_end=n_head == listed)
         else:
             index.one_thread = index.damaged
-            first, head = _renumber(path, index), {}
+            (first, gap), head = _renumber(path, index), {}
     warnings = _check_seeks(path, index, head, _SEEK_BUDGET // (first.width * first.height))
     if index.damaged:
         gone = listed - index.n_frames + len(index.lost)
-        missing = f"{gone} of {listed} frames can't be decoded, others" if gone else "some frames"
+        where = "" if gap is None else f" (the first at frame {gap})"
+        lost = f"{gone} of {listed} frames{where} can't be decoded, others"
+        missing = lost if gone else "some frames"
         warnings.append(
             f"data is damaged: {missing} may look wrong; copy or record the file again if that "
             "matters"
         )
     return first, warnings
+
+
+def _first_gap(shown: list[int], end: int, silent: set[int]) -> int | None:
+    """The first frame that should have come after the first one that did, and didn't.
+
+    Before the first there may be some that need a picture that isn't in the file.
+
+    Parameters
+    ----------
+    shown : numbers of the frames that came out
+    end : the number up to which they were asked for
+    silent : numbers of those that may be missing
+    """
+    if not shown or (np.diff(sorted(shown)) == 2).all():  # a packet for each half of a picture
+        return None
+    return min(set(range(min(shown), end)) - set(shown) - silent, default=None)
 
 
 def _note_gaps(index: PacketIndex, head: dict[int, int], *, to_the_end: bool) -> dict[int, int]:
@@ -96,10 +121,16 @@ def _head(path: Path, index: PacketIndex) -> tuple[av.VideoFrame | None, dict[in
         decoder.close()
 
 
-def _renumber(path: Path, index: PacketIndex) -> av.VideoFrame:
-    """Decode everything once and number the frames in the order they really come out."""
-    expected = np.sort(index.order)
-    index.reorder(expected)
+def _renumber(path: Path, index: PacketIndex) -> tuple[av.VideoFrame, int | None]:
+    """Decode everything once and number the frames in the order they really come out.
+
+    Returns
+    -------
+    The first frame, and the number before which one is missing, or None.
+    """
+    listed = index.order
+    in_file = np.sort(listed)
+    index.reorder(in_file)
     decoder = Decoder(path, index)
     first, numbers = None, []
     try:
@@ -112,8 +143,30 @@ def _renumber(path: Path, index: PacketIndex) -> av.VideoFrame:
         raise VideoError(
             f"{path}: not one frame can be decoded, the data is damaged; copy or record it again"
         )
-    index.reorder(expected[list(dict.fromkeys(numbers))])
-    return first
+    order = in_file[list(dict.fromkeys(numbers))]
+    gap = _missing_packet(index, order, listed)
+    if gap is not None and not index.damaged:
+        index.damaged = index.one_thread = True
+        index.reorder(listed)
+        return _renumber(path, index)
+    index.reorder(order)
+    return first, gap
+
+
+def _missing_packet(index: PacketIndex, came: np.ndarray, listed: np.ndarray) -> int | None:
+    """The place among the packets whose frames came out before which one is missing, or None.
+
+    Parameters
+    ----------
+    came, listed : ordinals of packets in the order of their frames
+    """
+    place = np.full(len(index.sizes), -1)
+    place[listed] = np.arange(len(listed))
+    numbers = sorted(place[came].tolist())
+    # Where no times tell the order, those left out at the start follow the first that isn't.
+    asked = numbers[1:] if index.pts_guessed else numbers
+    gap = _first_gap(asked, len(listed), {int(place[n]) for n in index.silent})
+    return None if gap is None else int(np.searchsorted(numbers, gap))
 
 
 def _check_seeks(

@@ -6,6 +6,7 @@ itself (frame counts, frame rates, where a seek lands) may lie; the order of its
 
 from __future__ import annotations
 
+import os
 import zlib
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -15,11 +16,15 @@ import av
 import numpy as np
 
 from trainer.data.video_base import MAX_PIXELS, VideoError
+from trainer.data.video_gaps import gap_warning, gif_breaks_at, gif_warning, riff_is_cut_off
 
 NO_TIME = np.iinfo(np.int64).min
 """Stands for a timestamp that the file doesn't give."""
 
 REENCODE = 'ffmpeg -i "{name}" -c:v libx264 -crf 16 -pix_fmt yuv420p fixed.mp4'
+
+_AS_BEFORE = 20
+"""Bytes: an MPEG-4 packet below it may say only that the picture stays."""
 
 
 @dataclass
@@ -48,6 +53,8 @@ class PacketIndex:
         Decoding met data that isn't valid.
     one_thread : bool
         Decode with one thread only.
+    silent : set of int
+        Ordinals of packets that may be whole and yet show no picture of their own.
     lost : set of int
         Frames known not to be decodable, even from the start.
     dirty : set of int
@@ -65,6 +72,7 @@ class PacketIndex:
     seekable: bool = True
     damaged: bool = False
     one_thread: bool = False
+    silent: set[int] = field(default_factory=set)
     lost: set[int] = field(default_factory=set)
     dirty: set[int] = field(default_factory=set)
 
@@ -150,9 +158,9 @@ def explain(path: Path, error: av.FFmpegError | OSError) -> str:
     """An error of reading, put so that the user can act on it."""
     if isinstance(error, PermissionError):
         return f"{path}: may not be read; check its permissions"
-    if not path.exists():
+    if not os.path.exists(path):
         return f"{path}: no such file; check the path, or whether its drive is connected"
-    if path.is_file() and path.stat().st_size == 0:
+    if os.path.isfile(path) and path.stat().st_size == 0:
         return f"{path}: the file is empty; copy or record it again"
     if isinstance(error, av.DecoderNotFoundError):
         return (
@@ -220,42 +228,54 @@ def scan(path: Path) -> tuple[PacketIndex, list[str]]:
     dts: list[int] = []
     sizes: list[int] = []
     hidden: list[bool] = []
+    torn: list[bool] = []
+    silent: set[int] = set()
     sums: dict[int, int] = {}
     broken_at: Exception | None = None
-    partial = False
+    breaks_at: int | None = None
+    last_at = 0
     with open_container(path) as container:
         stream = video_stream(container, path)
         for other in container.streams:
             if other is not stream:
                 other.discard = av.stream.Discard.all
+        codec = stream.codec_context
+        if container.format.name == "gif":
+            breaks_at = gif_breaks_at(path)
         try:
             for packet in container.demux(stream):
                 if not packet.size:
                     continue
-                partial = packet.is_corrupt
+                torn.append(packet.is_corrupt)
+                last_at = packet.pos or 0
                 pts.append(times(packet)[0])
                 dts.append(times(packet)[1])
                 hidden.append(packet.is_discard)
-                if packet.is_keyframe and not partial:
+                if _may_be_silent(codec.name, packet):
+                    silent.add(len(sizes))
+                if packet.is_keyframe and not packet.is_corrupt:
                     sums[len(sizes)] = zlib.crc32(packet)
                 sizes.append(packet.size)
         except av.FFmpegError as error:
             broken_at = error
         rate = float(stream.average_rate) if stream.average_rate else None
-        # An edit list leaves samples out that `frames` and `duration` still count.
+        promised = _promised(container, stream, path)
+        # An edit list leaves samples out that `duration` still counts.
         edited = "mp4" in container.format.name
-        promised = len(stream.index_entries) if edited else stream.frames
         time_base = stream.time_base or Fraction(1, 1000)
         length = None if edited else stream.duration
         if length is None and not edited and len(container.streams) == 1 and container.duration:
             length = int(container.duration / 1_000_000 / time_base)
-        codec = stream.codec_context
-        guessed = container.format.name == "avi" and (
+        format_name = container.format.name
+        guessed = format_name == "avi" and (
             codec.name in ("h264", "hevc") or bool(codec.has_b_frames)
         )
-    if partial:
-        for column in (pts, dts, sizes, hidden):
+    partial = torn[-1:] == [True] or (breaks_at is not None and breaks_at >= last_at)
+    if partial and sizes:
+        for column in (pts, dts, sizes, hidden, torn):
             column.pop()
+        silent.discard(len(sizes))
+        sums.pop(len(sizes), None)
     times_shown = np.array(pts, np.int64)
     visible = np.flatnonzero(~np.array(hidden, bool)) if hidden else np.zeros(0, np.int64)
     if not len(visible):
@@ -275,8 +295,33 @@ def scan(path: Path) -> tuple[PacketIndex, list[str]]:
         order=order,
         rate=rate,
         pts_guessed=guessed or not complete,
+        silent=silent,
     )
-    return index, _cut_off(index, broken_at, partial, promised, length)
+    if breaks_at is not None and (gone := gif_warning(path, breaks_at, index.n_frames)):
+        return index, [gone]
+    warnings = _cut_off(index, broken_at, partial, promised, length)
+    if complete and not guessed:
+        tick = float(time_base)
+        incomplete = np.array(torn, bool)[order]
+        warnings += gap_warning(index.timestamps(), incomplete, tick, format_name)
+    return index, warnings
+
+
+def _promised(container: av.container.InputContainer, stream: av.VideoStream, path: Path) -> int:
+    """Pictures that a file says it has, as far as it can be believed."""
+    if "mp4" in container.format.name:  # an edit list leaves out some that `frames` counts
+        return len(stream.index_entries)
+    if container.format.name == "avi" and not riff_is_cut_off(path):
+        # `frames` counts what was dropped while recording, too, as chunks without data.
+        return sum(entry.size > 0 for entry in stream.index_entries)
+    return stream.frames
+
+
+def _may_be_silent(codec: str, packet: av.Packet) -> bool:
+    """Whether a whole packet may show no picture of its own."""
+    if codec == "vp8":
+        return not memoryview(packet)[0] & 0x10
+    return codec == "mpeg4" and packet.size < _AS_BEFORE
 
 
 def _cut_off(

@@ -23,6 +23,7 @@ from trainer.finetuning.material import FinetuneError, Material, gather
 from trainer.finetuning.recipe import RECIPE, Recipe
 from trainer.finetuning.run import STATE_FILE, Emit, FineTuning, RunOptions
 from trainer.models.rednet import RedNet
+from trainer.paths import reachable
 from trainer.pushed_set import PushedSet, read_pushed_set
 
 MODEL_FILE, REPORT_FILE = "model.safetensors", "report.json"
@@ -87,7 +88,7 @@ def finetune(
         If the run was cancelled; nothing is left in ``out``.
     """
     out = Path(out)
-    existed = out.is_dir()
+    existed = reachable(out).is_dir()
     found = read_pushed_set(pushed)
     loaded = load_model(base, options.device)
     identity = {

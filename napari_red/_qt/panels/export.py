@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from qtpy.QtCore import QUrl, Signal
@@ -99,7 +100,7 @@ class ExportPanel(QWidget):
 
     def show_written(self) -> None:
         """Whether there is a folder to look into."""
-        self.open_folder.setEnabled(self.folder is not None and self.folder.is_dir())
+        self.open_folder.setEnabled(self.folder is not None and os.path.isdir(self.folder))
 
     def tell(self, text: str) -> None:
         """Say how it went."""
@@ -110,7 +111,7 @@ class ExportPanel(QWidget):
     def _choose_folder(self) -> None:
         """Have the folder chosen, from the nearest one that is there."""
         assert self.folder is not None
-        begin = next((one for one in (self.folder, *self.folder.parents) if one.is_dir()), "")
+        begin = next((one for one in (self.folder, *self.folder.parents) if os.path.isdir(one)), "")
         folder = QFileDialog.getExistingDirectory(self, "Folder for the annotation", str(begin))
         if folder:
             self.show_folder(Path(folder))

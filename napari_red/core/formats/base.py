@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import unicodedata
@@ -19,6 +20,7 @@ from napari_red.core.formats.marker import FOLDER, Marker, Origin
 from napari_red.core.formats.marker import NAME as MARKER
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
 from trainer.errors import RedError
+from trainer.paths import reachable
 from trainer.scheme import SUBSET_7
 
 _STEP = 50
@@ -156,7 +158,7 @@ class Format:
         """
         if self.reader is None:
             raise FormatError(f"{self.title}: can only be written; choose another format")
-        return self.reader(Path(path), video, say)
+        return self.reader(reachable(Path(path)), video, say)
 
 
 class Steps:
@@ -314,9 +316,10 @@ def make_folder(folder: Path) -> None:
 
 def unwritable(path: Path, error: OSError) -> FormatError:
     """What to say about a path that can't be written."""
-    return FormatError(
-        f"{path}: can't be written ({error.strerror or error}); choose a folder you may write to"
-    )
+    advice = "choose a folder you may write to"
+    if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+        advice = "free some space there, or choose a folder on another disk"
+    return FormatError(f"{path}: can't be written ({error.strerror or error}); {advice}")
 
 
 def file_name(name: str) -> str:

@@ -34,6 +34,7 @@ from napari_red.core.formats.base import (
     new_file,
     origin_of,
 )
+from napari_red.core.formats.hdf5_files import hdf5_file
 from napari_red.core.formats.marker import Marker, Origin
 from napari_red.core.formats.names import identities, individuals, landmark_names, landmark_order
 from napari_red.core.formats.pandas_h5 import Frame, read_frame
@@ -177,7 +178,8 @@ def _save(table: Any, path: Path, origin: Origin) -> list[Path]:
     as_csv, as_h5 = path.with_name(path.name + ".csv"), path.with_name(path.name + ".h5")
     with new_file(as_csv, origin) as partial:
         table.to_csv(partial, encoding="utf-8", lineterminator="\n")
-    with new_file(as_h5, origin) as partial:
+    most = 500_000 + int(table.memory_usage(deep=True).sum())
+    with new_file(as_h5, origin) as partial, hdf5_file(partial, most):
         table.to_hdf(partial, key=_KEY, mode="w")
     return [as_csv, as_h5]
 

@@ -165,7 +165,7 @@ def _written_names(video: VideoAnnotation) -> list[str]:
 
 def _pictures_there(video: VideoAnnotation) -> list[Path]:
     """The pictures of a folder of frames, one for each; none where they aren't all there."""
-    if video.path is None or not video.path.is_dir():
+    if video.path is None or not os.path.isdir(video.path):
         return []
     pictures = pictures_in(video.path)
     return pictures if len(pictures) == video.n_frames else []

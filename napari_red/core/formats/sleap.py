@@ -10,6 +10,7 @@ track's name where there is one.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import numpy as np
 
 from napari_red.core.annotation import FaceAnnotation, VideoAnnotation
 from napari_red.core.formats.base import Options, Say, Steps, needs, new_file
+from napari_red.core.formats.hdf5_files import hdf5_file
 from napari_red.core.formats.marker import Origin
 from napari_red.core.formats.names import (
     edges,
@@ -61,7 +63,8 @@ def write(
         # sleap-io goes by the suffix.
         with_suffix = partial.with_name(partial.name + ".slp")
         try:
-            sio.save_slp(labels, str(with_suffix), embed=False, verbose=False)
+            with hdf5_file(with_suffix, sum(map(_most_bytes, annotations))):
+                sio.save_slp(labels, str(with_suffix), embed=False, verbose=False)
             with_suffix.replace(partial)
         finally:
             with_suffix.unlink(missing_ok=True)
@@ -127,10 +130,17 @@ def _sleap_video(sio: Any, video: VideoAnnotation) -> Any:
         "input_format": "channels_last",
         "filename": name,
     }
-    if video.path is not None and video.path.is_dir() and (there := pictures_in(video.path)):
+    if video.path is not None and os.path.isdir(video.path) and (there := pictures_in(video.path)):
         name = [str(picture) for picture in there]
         facts |= {"type": "ImageVideo", "filename": name[0], "filenames": name}
     return sio.Video(filename=name, open_backend=False, backend_metadata=facts)
+
+
+def _most_bytes(video: VideoAnnotation) -> int:
+    """What a video needs in the file, at most."""
+    pictures = 0 if video.picture_names is None else 1000 * video.n_frames  # twice their paths
+    faces = sum(len(face.frames) * (32 * face.n_landmarks + 200) for face in video.faces)
+    return 100_000 + pictures + faces
 
 
 def _file_of(video: Any) -> str:

@@ -1,6 +1,7 @@
 """Many videos: added, aligned one after the other, gone on with after a kill."""
 
 import itertools
+import os
 import shutil
 import subprocess
 import sys
@@ -72,6 +73,22 @@ def test_bad_files_are_reported_and_the_others_added(project, folder):
     assert len(added.new) == 3
     assert [path.name for path, _ in added.failed] == ["broken.mp4", "none.mp4"]
     assert all("mp4" in message for _, message in added.failed)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a file's name is always text")
+def test_a_name_that_is_no_text_is_reported_and_the_others_added(project, folder):
+    name = os.fsdecode(b"M\xfcller.mp4")
+    (folder / "Anna" / "a.mp4").rename(folder / "Anna" / name)
+    added = add_videos(project, [folder])
+    assert [video.name for video in added.new] == ["b", "c"]
+    ((path, message),) = added.failed
+    assert path.name == name
+    assert "M\ufffdller.mp4" in message
+    assert "rename it" in message
+    copy = shutil.copy(folder / "Ben" / "c.mp4", folder / "Ben" / name)
+    (folder / "Ben" / "c.mp4").unlink()
+    ((_, message),) = add_videos(project, [copy]).failed
+    assert "rename it" in message, "it has moved to where the project can't note"
 
 
 def test_the_same_video_is_noticed_wherever_it_lies(project, folder, tmp_path):

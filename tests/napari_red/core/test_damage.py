@@ -276,6 +276,31 @@ def test_a_file_that_may_not_be_written_is_opened_for_reading(path):
         path.chmod(0o644)
 
 
+def test_what_is_advised_fits_why_nothing_can_be_written(path, monkeypatch):
+    def refusal(project):
+        with pytest.raises(ProjectError, match="nothing can be changed, because") as caught:
+            move(project, 9)
+        assert project.locked in str(caught.value)
+        return project.locked
+
+    with Project(path) as first, Project(path, "auto") as second:
+        assert "close the other one and open the project again" in refusal(second)
+        assert first.locked == ""
+    with Project(path, "read") as project:
+        assert "opened for reading; open it again" in refusal(project)
+
+    def no_lock(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("napari_red.core.database.ProjectLock", no_lock)
+    with Project(path, "auto") as project:
+        told = refusal(project)
+        assert "allow writing there, or work on a copy of the file in another folder" in told
+        assert "other one" not in told
+    with pytest.raises(ProjectError, match="choose a folder that exists"):
+        Project(path.with_name("new.red"))
+
+
 def test_a_closed_project_says_so(path):
     project = Project(path)
     project.close()

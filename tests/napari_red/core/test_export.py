@@ -1,4 +1,5 @@
 import os
+import shutil
 import unicodedata
 
 import av
@@ -18,7 +19,7 @@ from napari_red.core.import_labels import import_labels
 from napari_red.core.jobs import StopWork
 from napari_red.core.locate import MovedVideoError
 from napari_red.core.prealign import Settings, prealign
-from napari_red.core.project import Project
+from napari_red.core.project import Project, ProjectError
 from napari_red.core.session import Session
 from napari_red.core.track_edits import name_identity
 from trainer.data.pts import read_pts, write_pts
@@ -162,6 +163,23 @@ def test_pseudonyms_stay_the_same_over_exports_and_hide_the_name(session, tmp_pa
     assert texts[0] == texts[1]
     assert "person_01" in texts[0]
     assert "Ada" not in texts[0]
+
+
+def test_pseudonyms_of_a_project_that_cannot_be_written_need_a_key_that_is_there(session, tmp_path):
+    name_identity(session, 0, "Ada Lovelace")
+    choice = ExportChoice("csv", pseudonyms=True)
+    copy = tmp_path / "copy.red"
+    shutil.copy(session.project_path, copy)
+    with (
+        Project(copy, "read") as project,
+        pytest.raises(ProjectError, match=r"copy\.red: has no key for pseudonyms yet.*; open it"),
+    ):
+        export_project(project, tmp_path / "none", choice=choice)
+    (path,) = export_session(session, tmp_path / "one", choice=choice).written
+    shutil.copy(session.project_path, copy)
+    with Project(copy, "read") as project:
+        (other,) = export_project(project, tmp_path / "two", choice=choice).written
+    assert other.read_text() == path.read_text()
 
 
 def test_the_table_says_who_placed_what(session, tmp_path, made_truth):

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from knowing_aligner import write_video
 
@@ -40,3 +42,6 @@ def test_a_name_is_cut_between_characters_and_keeps_apart_what_differs():
     assert len(set(short)) == 3
     assert all(len(name.encode()) <= 100 and name.startswith("日" * 30) for name in short)
     assert shortened("talk", 100) == "talk"
+    odd = os.fsdecode(b"M\xfcller")
+    assert shortened(odd, 100) == odd, "a name that is no text"
+    assert len(shortened(odd * 20, 100).encode()) <= 100
