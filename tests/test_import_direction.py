@@ -45,6 +45,7 @@ FLOORS = (
         "devices",
         "heads",
         "held_out",
+        "model_header",
         "step_pictures",
         "validation",
     },
