@@ -142,8 +142,32 @@ def add_model(
     return version_called(project, name)
 
 
-def check_fits(project: Project, file: str | Path) -> None:
+def take_in(project: Project, file: str | Path) -> ModelVersion:
+    """The project's model that is in a file; kept in the project if it isn't there yet.
+
+    It is called like the file where that can be.
+
+    Raises
+    ------
+    ModelStoreError, RedError
+        As :func:`add_model`.
+    """
+    check_fits(project, file)
+    for version in versions(project):
+        if _holds(Path(file), version.fingerprint):
+            return version
+    try:
+        return add_model(project, file, name=Path(file).stem)
+    except ModelNameError:
+        return add_model(project, file)
+
+
+def check_fits(project: Project, file: str | Path, name: str = "") -> None:
     """Make sure that a model file has as many landmarks as the project's faces.
+
+    Parameters
+    ----------
+    name : what the model is called; as its file by default
 
     Raises
     ------
@@ -156,7 +180,7 @@ def check_fits(project: Project, file: str | Path) -> None:
     needed = {n for (n,) in project.database.read("SELECT DISTINCT n_landmarks FROM tracks")}
     if needed and has not in needed:
         raise ModelStoreError(
-            f"{file}: a model of {has} landmarks, and the faces of this project have "
+            f"{name or file}: a model of {has} landmarks, and the faces of this project have "
             f"{' or '.join(map(str, sorted(needed)))}; choose another model"
         )
 
@@ -286,7 +310,7 @@ def use(project: Project, model: ModelVersion | str) -> None:
             f"{model}: no model that ships; choose one of {', '.join(shipped_models())}"
         )
     if not isinstance(model, str):
-        check_fits(project, model_file(project, model))
+        check_fits(project, model_file(project, model), model.name)
     remember(project, MODEL, model if isinstance(model, str) else str(model.id))
 
 
