@@ -24,6 +24,7 @@ from napari_red.core.spans import RE_TRACKED
 from trainer.errors import RedError
 from trainer.model_header import landmarks_of
 
+_LANDMARKS = "landmarks"
 RE_TRACKED_BY = f", {RE_TRACKED}"
 """What the name of a run ends in, after its model's, that only re-tracked a face."""
 
@@ -48,7 +49,8 @@ class ModelVersion:
     parent : the model it was trained from: another of the project, None for one that ships
         or came from a file
     made : UTC, ISO 8601
-    details : the trainer's report: corrections used, stages, figures, the gate's numbers
+    details : the trainer's report: corrections used, stages, figures, the gate's numbers; and
+        how many landmarks it places
     """
 
     id: int
@@ -125,10 +127,17 @@ def add_model(
         If the file isn't a model.
     """
     file = Path(file)
-    check_fits(project, file)
+    has = landmarks_of(file)
+    _check_landmarks(project, has, str(file))
     name = _new_name(project) if name is None else _checked_name(project, name)
     weights = file.read_bytes()
-    values = (name, _fingerprint(weights), parent, now(), json.dumps(details or {}))
+    values = (
+        name,
+        _fingerprint(weights),
+        parent,
+        now(),
+        json.dumps({**(details or {}), _LANDMARKS: has}),
+    )
 
     def work(db) -> None:
         cursor = db.execute(
@@ -153,8 +162,9 @@ def take_in(project: Project, file: str | Path) -> ModelVersion:
         As :func:`add_model`.
     """
     check_fits(project, file)
+    fingerprint = _fingerprint(Path(file).read_bytes())
     for version in versions(project):
-        if _holds(Path(file), version.fingerprint):
+        if version.fingerprint == fingerprint:
             return version
     try:
         return add_model(project, file, name=Path(file).stem)
@@ -176,11 +186,14 @@ def check_fits(project: Project, file: str | Path, name: str = "") -> None:
     RedError
         If the file isn't a model.
     """
-    has = landmarks_of(file)
+    _check_landmarks(project, landmarks_of(file), name or str(file))
+
+
+def _check_landmarks(project: Project, has: int, name: str) -> None:
     needed = {n for (n,) in project.database.read("SELECT DISTINCT n_landmarks FROM tracks")}
     if needed and has not in needed:
         raise ModelStoreError(
-            f"{name or file}: a model of {has} landmarks, and the faces of this project have "
+            f"{name}: a model of {has} landmarks, and the faces of this project have "
             f"{' or '.join(map(str, sorted(needed)))}; choose another model"
         )
 
@@ -309,8 +322,8 @@ def use(project: Project, model: ModelVersion | str) -> None:
         raise ModelStoreError(
             f"{model}: no model that ships; choose one of {', '.join(shipped_models())}"
         )
-    if not isinstance(model, str):
-        check_fits(project, model_file(project, model), model.name)
+    if not isinstance(model, str) and _LANDMARKS in model.details:
+        _check_landmarks(project, model.details[_LANDMARKS], model.name)
     remember(project, MODEL, model if isinstance(model, str) else str(model.id))
 
 

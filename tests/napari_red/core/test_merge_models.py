@@ -31,12 +31,12 @@ class Source:
         )
         return self.project.add_track(video.id, 0, 68).id
 
-    def model(self, name: str | None = None, trained=None, weights: float | None = None):
+    def model(self, name: str | None = None, trained=None, file=None):
         self._models += 1
-        file = self._folder / f"{self.name} {self._models}.safetensors"
-        value = self._models if weights is None else weights
-        tensor = torch.full((3,), float(value) + sum(map(ord, self.name)) * (weights is None))
-        save_tensors(file, {"w": tensor}, {"network": {}})
+        if file is None:
+            file = self._folder / f"{self.name} {self._models}.safetensors"
+            tensor = torch.full((3,), float(self._models + 10 * ord(self.name)))
+            save_tensors(file, {"w": tensor}, {"network": {}})
         details = {} if trained is None else {"trained": trained}
         return model_store.add_model(self.project, file, name=name, details=details)
 
@@ -157,8 +157,10 @@ def test_a_video_that_is_taken_from_another_project_was_learned_from_all_the_sam
 
 def test_one_model_of_two_projects_learned_what_either_says(tmp_path, merged):
     a, b = Source(tmp_path, "a", "one"), Source(tmp_path, "b", "two")
+    file = tmp_path / "same.safetensors"
+    save_tensors(file, {"w": torch.ones(3)}, {"network": {}})
     for source, frame in ((a, 5), (b, 6)):
-        source.model(trained={str(source.tracks[0]): [frame]}, weights=1.0)
+        source.model(trained={str(source.tracks[0]): [frame]}, file=file)
     both, _ = merged(a, b)
     assert named(both) == ["model 1"]
     first, second = (t.id for t in both.tracks())

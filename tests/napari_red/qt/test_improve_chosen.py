@@ -59,9 +59,9 @@ def choose_file(dock, tmp_path, monkeypatch):
 def press_start(qtbot, dock):
     project = dock.workbench.shown_project
     dock.improving.set_project(project)
-    qtbot.waitUntil(lambda: dock.improve.start.isEnabled())
+    qtbot.waitUntil(lambda: dock.improve.start.isEnabled(), timeout=60_000)
     dock.improve.start.click()
-    qtbot.waitUntil(lambda: not dock.improving.busy)
+    qtbot.waitUntil(lambda: not dock.improving.busy, timeout=60_000)
     return project
 
 
@@ -70,13 +70,14 @@ def test_a_file_that_is_chosen_is_taken_into_the_project_once_and_improved(
 ):
     file = choose_file("other")
     assert dock.chosen_model()[0] == str(file)
-    qtbot.waitUntil(lambda: "other.safetensors, which is taken" in dock.improve.model.text())
+    panel = dock.improve.model
+    qtbot.waitUntil(lambda: "other.safetensors, which is taken" in panel.text(), timeout=60_000)
     project = press_start(qtbot, dock)
     (version,) = model_store.versions(project)
     assert version.name == model_store.current_name(project) == "other"
     assert [plan["base_name"] for plan in dock.improving.improver.plans] == ["other"]
     assert dock.chosen_model()[0] == "other"
-    qtbot.waitUntil(lambda: dock.improve.model.text() == "Model: other")
+    qtbot.waitUntil(lambda: panel.text() == "Model: other", timeout=60_000)
 
     dock.state.model.choose(str(file), "cpu")
     press_start(qtbot, dock)
