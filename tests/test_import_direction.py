@@ -56,6 +56,7 @@ FLOORS = (
         "devices",
         "heads",
         "held_out",
+        "model_header",
         "step_pictures",
         "validation",
     },

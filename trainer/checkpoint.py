@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from trainer.config import network_from_dict, to_dict
-from trainer.errors import RedError
+from trainer.model_header import FORMAT, ModelError, read_header
 from trainer.models.confidence import EVIDENCE, Confidence
 from trainer.models.rednet import RedNet
-from trainer.paths import reachable
 
-FORMAT = "napari-red model 1"
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 _CONFIDENCE = "confidence."
 _CALIBRATION = (f"{_CONFIDENCE}slopes", f"{_CONFIDENCE}levels")
@@ -28,10 +27,6 @@ _CALIBRATION = (f"{_CONFIDENCE}slopes", f"{_CONFIDENCE}levels")
 _INT8, _SCALE = "|int8", "|scale"
 _LEAST_COMPACT = 4096
 """Weights below which eight bits save next to nothing."""
-
-
-class ModelError(RedError):
-    """A model file that can't be found, read or used."""
 
 
 @dataclass
@@ -85,9 +80,13 @@ def save_tensors(path: str | Path, tensors: dict[str, Tensor], header: dict[str,
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(plain, partial, {"format": FORMAT, "header": json.dumps(header)})
         os.replace(partial, path)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # the second where the disk is full
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        why = getattr(error, "strerror", None) or error
         raise ModelError(
-            f"{path}: can't be written ({error.strerror}); choose a folder you may write to"
+            f"{path}: can't be written ({why}); make room on that disk, or choose another folder "
+            "you may write to"
         ) from error
 
 
@@ -100,19 +99,12 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         If the file is missing, damaged, or not one of ours.
     """
     path = Path(path)
-    if not reachable(path).is_file():
-        raise ModelError(f"{path}: no such model file; check the path")
+    header = read_header(path)
     try:
         with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        header = json.loads(metadata.get("header", "null"))
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: isn't a readable model file ({error}); copy it again") from error
-    if metadata.get("format") != FORMAT or not isinstance(header, dict):
-        raise ModelError(
-            f"{path}: a safetensors file, but not a napari-red model; choose another file"
-        )
     return tensors, header
 
 

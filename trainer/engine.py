@@ -20,6 +20,7 @@ from trainer.checkpoint import load_tensors, save_model, save_tensors
 from trainer.config import RedConfig, to_dict
 from trainer.curves import CurveLog
 from trainer.learner import Learner, TrainingError
+from trainer.model_header import ModelError
 from trainer.models.initialise import gaussian
 from trainer.models.rednet import RedNet
 from trainer.stages import Batch
@@ -253,7 +254,13 @@ class Trainer:
         if not path.is_file():
             self.out_dir.mkdir(parents=True, exist_ok=True)
             return
-        tensors, header = load_tensors(path)
+        try:
+            tensors, header = load_tensors(path)
+        except ModelError as error:
+            raise TrainingError(
+                f"{path}: what was saved of the run is damaged; delete this file, and the same "
+                "command begins anew"
+            ) from error
         same = header["network"] == _as_json(to_dict(self.config.network))
         same = same and header.get("label_shifts", {}) == self._label_shifts()
         if not same or header["seed"] != self.options.seed:

@@ -33,9 +33,7 @@ from napari_red._qt.videos_control import VideosControl
 from napari_red._qt.view_options import ViewOptionsBox
 from napari_red._qt.who_control import WhoControl
 from napari_red._qt.workbench import AlignerFactory, Workbench
-from napari_red.core import model_store
 from napari_red.core.aligner_process import AlignerProcess
-from napari_red.core.models import DEFAULT_MODEL
 from napari_red.core.prealign import Settings
 
 WIDTH = 336
@@ -216,7 +214,7 @@ class FaceLandmarksDock(QWidget):
 
     def _show_models(self) -> None:
         project = self.workbench.shown_project
-        used = DEFAULT_MODEL if project is None else model_store.current_name(project)
+        used = self.improve_control.chosen
         self.state.model.show_project_models(model_names(project), used)
 
     def _ask_name(self, face: int) -> None:

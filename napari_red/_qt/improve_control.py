@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from qtpy.QtCore import QObject, QUrl, Signal
 from qtpy.QtGui import QDesktopServices
@@ -15,9 +16,10 @@ from napari_red.core import model_store
 from napari_red.core.changes import changes_since, snapshot
 from napari_red.core.improve import Improvement, Material, material
 from napari_red.core.jobs import ProgressCallback, ShouldStop
-from napari_red.core.models import shipped_models
+from napari_red.core.models import DEFAULT_MODEL, shipped_models
 from napari_red.core.prealign import Settings
 from napari_red.core.project import Project
+from napari_red.core.session import Session
 from napari_red.core.session_pool import PooledBatch
 from trainer.errors import RedError
 
@@ -63,6 +65,8 @@ class ImproveControl(QObject):
         work.videos_changed.connect(self.refresh)
         work.edited.connect(self.ask)
         self._shown: Project | None = None
+        self._unsaved: Session | None = None
+        self._file = ""
 
     def refresh(self) -> None:
         """Another project may be shown, or its models are others."""
@@ -82,9 +86,17 @@ class ImproveControl(QObject):
         self.work.background.ask("material", prepare, self._on_material, WAIT_MS)
 
     def _follow(self) -> Project | None:
-        project = self.work.shown_project
+        work = self.work
+        project, made = work.shown_project, False
+        if project is None:
+            self._unsaved = work.session
+        else:
+            made = work.session is not None and work.session is self._unsaved
+            self._unsaved = None
         if project is not self._shown:
-            self._shown = project
+            self._shown, self._file = project, ""
+            if project is not None and made:
+                self._remember(project, self._settings().model)
             self.improving.set_project(project)
             self.models_changed.emit()
         return project
@@ -103,8 +115,23 @@ class ImproveControl(QObject):
         device = self._settings().device
         if self.improving.interrupted:
             self.improving.resume(device)
-        else:
+        elif self._takes_chosen(project):
             self.improving.start(device)
+
+    def _takes_chosen(self, project: Project) -> bool:
+        """The model that is chosen in the dock is the project's from now on, also one from a
+        file: what is improved is kept in the project. False, and said, where that can't be."""
+        model = self._settings().model
+        if _is_known(project, model):
+            return self._remember(project, model)
+        try:
+            model_store.use(project, model_store.take_in(project, model))
+        except RedError as error:
+            self.failed.emit(str(error))
+            return False
+        self._file = ""
+        self.models_changed.emit()
+        return True
 
     def show_models(self) -> None:
         """Compare, choose and name the models of the project."""
@@ -140,14 +167,34 @@ class ImproveControl(QObject):
 
     def use(self, model: str) -> None:
         """A person chose a model: the project remembers it, if it is one of its own, or one
-        that ships."""
+        that ships. One from a file is only told of, until it is improved."""
         project = self.work.shown_project
-        if project is None or project.read_only or model == model_store.current_name(project):
-            return
-        known = {version.name: version for version in model_store.versions(project)}
-        if model in known or model in shipped_models():
-            model_store.use(project, known.get(model, model))
+        if project is not None and not project.read_only:
+            if not self._remember(project, model):
+                self.models_changed.emit()
             self.ask()
+
+    @property
+    def chosen(self) -> str:
+        """The model that is used: what the project's or one that ships is called, or a file."""
+        project = self.work.shown_project
+        return self._file or (model_store.current_name(project) if project else DEFAULT_MODEL)
+
+    def _remember(self, project: Project, model: str) -> bool:
+        """False, and said, where it can't be used in this project."""
+        try:
+            if _is_known(project, model):
+                self._file = ""
+                if model != model_store.current_name(project):
+                    known = {version.name: version for version in model_store.versions(project)}
+                    model_store.use(project, known.get(model, model))
+            else:
+                model_store.check_fits(project, model)
+                self._file = model
+        except RedError as error:
+            self.failed.emit(str(error))
+            return False
+        return True
 
     def close(self) -> None:
         """The window goes; a training that runs can be gone on with later."""
@@ -159,18 +206,32 @@ class ImproveControl(QObject):
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(improver.pushed)))
 
     def _use_another(self) -> None:
+        self._file = ""
         self.models_changed.emit()
         self.ask()
 
     def _on_material(self, found: Material) -> None:
         project = self.work.shown_project
         if project is not None:
-            self.panel.show_state(model_store.current_name(project), found)
+            self.panel.show_state(self._chosen_words(project), found)
+
+    def _chosen_words(self, project: Project) -> str:
+        """Which model is improved, as it is chosen in the dock."""
+        model = self._settings().model
+        if _is_known(project, model):
+            return model_store.current_name(project)
+        return f"{Path(model).name}, which is taken into the project when it is improved"
 
     def _on_ended(self, improvement: Improvement | None) -> None:
         if improvement is not None and improvement.version is not None:
+            self._file = ""
             self.models_changed.emit()
         self.ask()
+
+
+def _is_known(project: Project, model: str) -> bool:
+    """Whether it is a model of the project or one that ships; else it is a file."""
+    return model in shipped_models() or model in model_names(project)
 
 
 def model_names(project: Project | None) -> list[str]:

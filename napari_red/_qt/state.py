@@ -106,6 +106,7 @@ class ModelLine(QWidget):
         path, _ = QFileDialog.getOpenFileName(self, "Model file", "", f"Models (*{SUFFIX})")
         if path:
             self.add_file(path)
+            self.chosen.emit(path)
 
 
 class JobLine(QWidget):

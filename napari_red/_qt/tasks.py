@@ -15,7 +15,7 @@ from napari_red.core.batch import BatchSummary, VideoState
 from napari_red.core.export import ExportChoice, ExportSummary, export_project
 from napari_red.core.export_memory import LastExport, remember_export
 from napari_red.core.jobs import ProgressCallback, ShouldStop
-from napari_red.core.model_store import file_for
+from napari_red.core.model_store import check_fits, file_for
 from napari_red.core.models import check_model
 from napari_red.core.prealign import PrealignSummary, Settings, prealign
 from napari_red.core.session_pool import PooledBatch
@@ -26,9 +26,13 @@ R = TypeVar("R")
 
 
 def known_model(work: Workbench, model: str) -> bool:
-    """Whether a chosen model is there; says so if it isn't."""
+    """Whether a chosen model is there and fits the project's faces; says so if it doesn't."""
     try:
-        check_model(file_for(work.shown_project, model))
+        project = work.shown_project
+        file = file_for(project, model)
+        check_model(file)
+        if project is not None and Path(file).is_file():
+            check_fits(project, file, model)
     except RedError as error:
         show_error(str(error))
         return False

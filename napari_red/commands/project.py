@@ -106,6 +106,8 @@ def annotate(
         name, file = model_store.current_file(opened) if model is None else (model, model)
         if model is not None:
             check_model(model)
+        if Path(file).is_file():
+            model_store.check_fits(opened, file, name)
         batch = Batch(
             opened,
             lambda _, device: AlignerProcess(file, device, threads),

@@ -48,6 +48,8 @@ def merge(
         merged = merge_projects([existing(path) for path in projects], out)
     for (path, name), why in zip(merged.left_out, merged.why, strict=True):
         _print(f"{path}: {name} is left out, another project has it {why}")
+    for path, model in merged.other_models:
+        _print(f"{path}: uses {model}; the new project uses {merged.model}")
     _print(f"{out}: {merged.videos} videos, {merged.people} people")
 
 

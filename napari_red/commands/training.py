@@ -79,6 +79,9 @@ def models(
     export: Annotated[str | None, typer.Option(help="Write this model to --to.")] = None,
     to: Annotated[Path | None, typer.Option(help="File for --export.")] = None,
     add: Annotated[Path | None, typer.Option(help="Take a model file into the project.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="What --add calls it; as its file if left out.")
+    ] = None,
     compare: Annotated[
         bool,
         typer.Option(
@@ -92,7 +95,7 @@ def models(
         changes = use is not None or add is not None or compare
         with Project(existing(project), "write" if changes else "read") as opened:
             if add is not None:
-                model_store.add_model(opened, add, name=add.stem)
+                _add(opened, add, name or add.stem)
             if use is not None:
                 ships = use in shipped_models()
                 model_store.use(opened, use if ships else model_store.version_called(opened, use))
@@ -107,6 +110,13 @@ def models(
                     console.print(f"{version.name}: {DAMAGED}", highlight=False, markup=False)
             if compare:
                 _compare(ModelComparison(opened, device))
+
+
+def _add(project: Project, file: Path, name: str) -> None:
+    try:
+        model_store.add_model(project, file, name=name)
+    except model_store.ModelNameError as error:
+        raise model_store.ModelNameError(f"{error}, with --name") from error
 
 
 class _Rounds:
@@ -129,6 +139,8 @@ class _Rounds:
             self._bar.update(
                 self._task, description=words, completed=event["step"], total=event["steps"]
             )
+        elif kind == "start" and event.get("damaged"):
+            console.print(event["message"])
         elif kind == "skipped":
             console.print(f"Stage {event['stage']} left out: {event['message']}")
         elif kind == "eval" and "error_now" in event:

@@ -18,9 +18,11 @@ from napari_red.core.annotation import IMPORTED, IMPORTED_FROM
 from napari_red.core.database import TRACES
 from napari_red.core.find_videos import presumed_path
 from napari_red.core.history import now
+from napari_red.core.merge_models import CopiedModels, choose_used, copy_models, note_learned
 from napari_red.core.person_names import person_name
 from napari_red.core.project import Project
 from napari_red.core.records import Correction
+from napari_red.core.settings_table import MODEL
 from napari_red.core.video_names import told_apart
 from napari_red.core.video_rows import place_of
 from trainer.errors import RedError
@@ -41,12 +43,16 @@ class Merged:
     left_out : (project, name of a video) that another project has, with a person's work or
         with as much of it at least
     why : how the other project has each of those, as in "with predictions"
+    model : which is used: that of the first project in which one was chosen
+    other_models : (project, model) of those that use another one
     """
 
     videos: int = 0
     people: int = 0
     left_out: list[tuple[Path, str]] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
+    model: str = ""
+    other_models: list[tuple[Path, str]] = field(default_factory=list)
 
 
 def merge(sources: Sequence[str | Path], target: str | Path) -> Merged:
@@ -71,7 +77,9 @@ def merge(sources: Sequence[str | Path], target: str | Path) -> Merged:
         wanted = _wanted(projects, merged)
         try:
             with Project(target) as made:
-                made.database.write(lambda db: _copy_all(db, projects, wanted, target))
+                merged.model, merged.other_models = made.database.write(
+                    lambda db: _copy_all(db, projects, wanted, target)
+                )
                 merged.videos, merged.people = len(made.videos()), len(made.identities())
         except BaseException:
             target.unlink(missing_ok=True)
@@ -177,9 +185,14 @@ def _wanted(projects: Sequence[Project], merged: Merged) -> list[list[int]]:
 
 def _copy_all(
     db: sqlite3.Connection, projects: Sequence[Project], wanted: list[list[int]], target: Path
-) -> None:
-    for project, videos in zip(projects, wanted, strict=True):
+) -> tuple[str, list[tuple[Path, str]]]:
+    """Copy them; says which model is used, and which projects used another."""
+    copies = [
         _Copy(db, project, videos, target).run()
+        for project, videos in zip(projects, wanted, strict=True)
+    ]
+    note_learned(db, copies)
+    return choose_used(db, copies)
 
 
 class _Copy:
@@ -196,11 +209,12 @@ class _Copy:
         )
         self.track = cells.next_id(db, "track") - 1
         self.people: dict[int, int] = {}
-        self.model_names: dict[str, str] = {}
         self.marks = ", ".join("?" * len(videos))
 
-    def run(self) -> None:
-        self._models()
+    def run(self) -> CopiedModels:
+        """Copy it; says what became of its models and tracks."""
+        self.models = copy_models(self.db, self.project)
+        self._settings()
         self._people()
         self._videos()
         for track, video, face, n_landmarks, identity in self.read(
@@ -213,37 +227,15 @@ class _Copy:
                 "INSERT INTO tracks VALUES (?, ?, ?, ?, ?)",
                 (track + self.track, video + self.video, face, n_landmarks, owner),
             )
+            self.models.tracks[track] = track + self.track
             self._track(track)
         self._history()
+        return self.models
 
-    def _models(self) -> None:
-        known = dict(self.db.execute("SELECT name, fingerprint FROM models").fetchall())
-        numbers: dict[int, int] = {}
-        for number, name, print_, parent, made, details in self.read(
-            "SELECT id, name, fingerprint, parent_id, made, details FROM models ORDER BY id"
-        ):
-            new = name
-            while known.get(new, print_) != print_:
-                new = f"{new} ({self.project.path.stem})"
-            self.model_names[name] = new
-            if new in known:
-                (numbers[number],) = self.db.execute(
-                    "SELECT id FROM models WHERE name = ?", (new,)
-                ).fetchone()
-                continue
-            cursor = self.db.execute(
-                "INSERT INTO models (name, fingerprint, parent_id, made, details)"
-                " VALUES (?, ?, ?, ?, ?)",
-                (new, print_, numbers.get(parent), made, details),
-            )
-            numbers[number] = int(cursor.lastrowid or 0)
-            for (weights,) in self.read(
-                "SELECT weights FROM model_files WHERE model_id = ?", (number,)
-            ):
-                self.db.execute("INSERT INTO model_files VALUES (?, ?)", (numbers[number], weights))
+    def _settings(self) -> None:
         self.db.executemany(
             "INSERT OR IGNORE INTO settings VALUES (?, ?)",
-            self.read("SELECT name, value FROM settings WHERE name <> ?", (TRACES,)),
+            self.read("SELECT name, value FROM settings WHERE name NOT IN (?, ?)", (TRACES, MODEL)),
         )
 
     def _people(self) -> None:
@@ -287,7 +279,7 @@ class _Copy:
                     (
                         run + self.run_,
                         number + self.video,
-                        self.model_names.get(model, model),
+                        self.models.origin(model),
                         *rest,
                     ),
                 )
@@ -327,6 +319,8 @@ class _Copy:
             )
             for change in self.project.changes(step):
                 a = change.a + self.track
+                if change.kind == "track":
+                    self.models.tracks[change.a] = a  # also one that was deleted
                 if change.kind == "identity":
                     a = self._person(change.a)
                 values = (self._value(change.kind, v) for v in (change.before, change.after))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,22 @@ import platformdirs
 from napari_red.core.history import now
 from napari_red.core.models import DEFAULT_MODEL, SUFFIX, shipped_models
 from napari_red.core.project import Project
-from napari_red.core.settings_table import remember, setting
+from napari_red.core.settings_table import MODEL, remember, setting
+from napari_red.core.spans import RE_TRACKED
 from trainer.errors import RedError
+from trainer.model_header import landmarks_of
 
-_CURRENT = "model"
+_LANDMARKS = "landmarks"
+RE_TRACKED_BY = f", {RE_TRACKED}"
+"""What the name of a run ends in, after its model's, that only re-tracked a face."""
 
 
 class ModelStoreError(RedError):
     """A model of a project that can't be found, added or removed."""
+
+
+class ModelNameError(ModelStoreError):
+    """A name that a model of a project can't have."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +49,8 @@ class ModelVersion:
     parent : the model it was trained from: another of the project, None for one that ships
         or came from a file
     made : UTC, ISO 8601
-    details : the trainer's report: corrections used, stages, figures, the gate's numbers;
-        with "damaged" where some of it is lost
+    details : the trainer's report: corrections used, stages, figures, the gate's numbers; how
+        many landmarks it places; and "damaged" where some of it is lost
     """
 
     id: int
@@ -54,13 +62,18 @@ class ModelVersion:
 
 
 def versions(project: Project) -> list[ModelVersion]:
-    """All models of the project, oldest first."""
+    """All models of the project, oldest first.
+
+    One that the file calls like a model that ships, as earlier versions let a person do, has
+    another name here.
+    """
     rows = project.database.read(
         "SELECT id, name, fingerprint, parent_id, made, details FROM models ORDER BY id"
     )
+    names = _told_apart([row[1] for row in rows])
     return [
         ModelVersion(number, name, fingerprint, parent, made, _details(details))
-        for number, name, fingerprint, parent, made, details in rows
+        for name, (number, _, fingerprint, parent, made, details) in zip(names, rows, strict=True)
     ]
 
 
@@ -74,6 +87,17 @@ def _details(text: str) -> dict[str, Any]:
     trained = told.get("trained", {})
     whole = {track: frames for track, frames in trained.items() if track.isdecimal()}
     return told if whole == trained else told | {"trained": whole, "damaged": True}
+
+
+def _told_apart(names: list[str]) -> list[str]:
+    """The same names, but none that a model has that ships."""
+    shipped, told = set(shipped_models()), []
+    for name in names:
+        if name in shipped:
+            while name in shipped or name in names:
+                name += " (of the project)"
+        told.append(name)
+    return told
 
 
 def version_called(project: Project, name: str) -> ModelVersion:
@@ -103,31 +127,28 @@ def add_model(
 
     Parameters
     ----------
-    name : by default "model 1" and so on
+    name : by default "model 1" and so on; no name comes twice, also after its model is deleted
 
     Raises
     ------
+    ModelNameError
+        If the name is blank, or another model's.
     ModelStoreError
-        If the file isn't a model, or another one is called so.
+        If its landmarks aren't the project's.
+    RedError
+        If the file isn't a model.
     """
-    from trainer.checkpoint import load_tensors  # with torch, which the window can do without
-
     file = Path(file)
-    load_tensors(file)  # says what is wrong with a file that is none
+    has = landmarks_of(file)
+    _check_landmarks(project, has, str(file))
+    name = _new_name(project) if name is None else _checked_name(project, name)
     weights = file.read_bytes()
-    taken = {version.name for version in versions(project)}
-    number = len(taken) + 1
-    while name is None:
-        name = f"model {number}" if f"model {number}" not in taken else None
-        number += 1
-    if name in taken:
-        raise ModelStoreError(f"{name}: another model of this project is called so; choose a name")
     values = (
         name,
-        hashlib.sha256(weights).hexdigest(),
+        _fingerprint(weights),
         parent,
         now(),
-        json.dumps(details or {}),
+        json.dumps({**(details or {}), _LANDMARKS: has}),
     )
 
     def work(db) -> None:
@@ -142,23 +163,115 @@ def add_model(
     return version_called(project, name)
 
 
+def take_in(project: Project, file: str | Path) -> ModelVersion:
+    """The project's model that is in a file; kept in the project if it isn't there yet.
+
+    It is called like the file where that can be.
+
+    Raises
+    ------
+    ModelStoreError, RedError
+        As :func:`add_model`.
+    """
+    check_fits(project, file)
+    fingerprint = _fingerprint(Path(file).read_bytes())
+    for version in versions(project):
+        if version.fingerprint == fingerprint:
+            return version
+    try:
+        return add_model(project, file, name=Path(file).stem)
+    except ModelNameError:
+        return add_model(project, file)
+
+
+def check_fits(project: Project, file: str | Path, name: str = "") -> None:
+    """Make sure that a model file has as many landmarks as the project's faces.
+
+    Parameters
+    ----------
+    name : what the model is called; as its file by default
+
+    Raises
+    ------
+    ModelStoreError
+        If it has others.
+    RedError
+        If the file isn't a model.
+    """
+    _check_landmarks(project, landmarks_of(file), name or str(file))
+
+
+def _check_landmarks(project: Project, has: int, name: str) -> None:
+    needed = {n for (n,) in project.database.read("SELECT DISTINCT n_landmarks FROM tracks")}
+    if needed and has not in needed:
+        raise ModelStoreError(
+            f"{name}: a model of {has} landmarks, and the faces of this project have "
+            f"{' or '.join(map(str, sorted(needed)))}; choose another model"
+        )
+
+
 def rename_model(project: Project, version: ModelVersion, name: str) -> None:
     """Call a model otherwise, also where its predictions name it.
 
     Raises
     ------
-    ModelStoreError
-        If another one is called so, or the name is blank.
+    ModelNameError
+        If the name is blank, or another model's: one that ships, of this project, or one
+        whose predictions are in it.
     """
-    name = name.strip()
-    if not name or name in {other.name for other in versions(project)}:
-        raise ModelStoreError(f"{name or 'a blank name'}: can't be a model's name; choose another")
+    name = _checked_name(project, name)
 
     def work(db) -> None:
         db.execute("UPDATE models SET name = ? WHERE id = ?", (name, version.id))
-        db.execute("UPDATE runs SET model = ? WHERE model = ?", (name, version.name))
+        for of_run in ("", RE_TRACKED_BY):
+            db.execute(
+                "UPDATE runs SET model = ? WHERE model = ?", (name + of_run, version.name + of_run)
+            )
 
     project.database.write(work)
+
+
+def _checked_name(project: Project, name: str) -> str:
+    """A name for a model of the project, without blanks round it."""
+    name = name.strip()
+    if not name:
+        raise ModelNameError("a model's name can't be blank; choose another name")
+    if name in shipped_models():
+        raise ModelNameError(
+            f"{name}: a model that ships with napari-red is called so; choose another name"
+        )
+    if name in _names(project):
+        raise ModelNameError(
+            f"{name}: another model of this project is called so; choose a name that is free"
+        )
+    if name in _origins(project):
+        raise ModelNameError(
+            f"{name}: a model that is no longer in this project was called so when it annotated "
+            "here; choose another name"
+        )
+    return name
+
+
+def _new_name(project: Project) -> str:
+    """A name that no model of the project has or had."""
+    taken = _names(project) | _origins(project)
+    rows = project.database.read("SELECT seq FROM sqlite_sequence WHERE name = 'models'")
+    number = rows[0][0] + 1 if rows else 1  # also counts those that were deleted
+    while f"model {number}" in taken:
+        number += 1
+    return f"model {number}"
+
+
+def _names(project: Project) -> set[str]:
+    """Of its models, as the file calls them and as :func:`versions` does."""
+    stored = {name for (name,) in project.database.read("SELECT name FROM models")}
+    return stored | {version.name for version in versions(project)}
+
+
+def _origins(project: Project) -> set[str]:
+    """What made the project's predictions is called, without what was done with it."""
+    names = {name for (name,) in project.database.read("SELECT DISTINCT model FROM runs")}
+    return {name.removesuffix(RE_TRACKED_BY) for name in names}
 
 
 def delete_model(project: Project, version: ModelVersion) -> None:
@@ -189,19 +302,14 @@ def export_model(project: Project, version: ModelVersion, path: str | Path) -> N
     Raises
     ------
     ModelStoreError
-        If it can't be written.
+        If it can't be written, or is damaged in the project.
     """
-    try:
-        shutil.copyfile(model_file(project, version), path)
-    except OSError as error:
-        raise ModelStoreError(
-            f"{path}: can't be written ({error.strerror}); choose a folder you may write to"
-        ) from error
+    _write(Path(path), _weights(project, version), "choose a folder you may write to")
 
 
 def current(project: Project) -> ModelVersion | None:
     """The model of the project that is used; None where it is one that ships."""
-    chosen = setting(project, _CURRENT)
+    chosen = setting(project, MODEL)
     return next((v for v in versions(project) if str(v.id) == chosen), None)
 
 
@@ -210,7 +318,7 @@ def current_name(project: Project) -> str:
     version = current(project)
     if version is not None:
         return version.name
-    chosen = setting(project, _CURRENT)
+    chosen = setting(project, MODEL)
     return chosen if chosen in shipped_models() else DEFAULT_MODEL
 
 
@@ -220,13 +328,15 @@ def use(project: Project, model: ModelVersion | str) -> None:
     Raises
     ------
     ModelStoreError
-        If no model of that name ships.
+        If no model of that name ships, or its landmarks aren't the project's.
     """
     if isinstance(model, str) and model not in shipped_models():
         raise ModelStoreError(
             f"{model}: no model that ships; choose one of {', '.join(shipped_models())}"
         )
-    remember(project, _CURRENT, model if isinstance(model, str) else str(model.id))
+    if not isinstance(model, str) and _LANDMARKS in model.details:
+        _check_landmarks(project, model.details[_LANDMARKS], model.name)
+    remember(project, MODEL, model if isinstance(model, str) else str(model.id))
 
 
 def current_file(project: Project) -> tuple[str, str]:
@@ -246,27 +356,56 @@ def file_for(project: Project | None, model: str) -> str:
 
 
 def model_file(project: Project, version: ModelVersion) -> Path:
-    """A model as a file, in the user's cache.
+    """A model as a file, in the user's cache; written anew where that isn't what it was.
 
     Raises
     ------
     ModelStoreError
-        If it can't be written there.
+        If it can't be written there, or is damaged in the project.
     """
     folder = platformdirs.user_cache_path("napari-red") / "models"
     path = folder / f"{version.fingerprint[:32]}{SUFFIX}"
-    if path.is_file():
-        return path
-    ((weights,),) = project.database.read(
+    if not _holds(path, version.fingerprint):
+        with suppress(OSError):  # writing says what is wrong
+            folder.mkdir(parents=True, exist_ok=True)
+        _write(path, _weights(project, version), "make room in that folder")
+    return path
+
+
+def _holds(path: Path, fingerprint: str) -> bool:
+    """Whether a file has the contents of that fingerprint."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == fingerprint
+    except OSError:  # it isn't there, or can't be read
+        return False
+
+
+def _weights(project: Project, version: ModelVersion) -> bytes:
+    """A model's file, out of the project."""
+    rows = project.database.read(
         "SELECT weights FROM model_files WHERE model_id = ?", (version.id,)
     )
+    weights: bytes = rows[0][0] if rows else b""
+    if _fingerprint(weights) != version.fingerprint:
+        raise ModelStoreError(
+            f"{version.name}: is damaged in {project.path}; restore a copy of the project, or "
+            "use another model"
+        )
+    return weights
+
+
+def _fingerprint(weights: bytes) -> str:
+    return hashlib.sha256(weights).hexdigest()
+
+
+def _write(path: Path, weights: bytes, remedy: str) -> None:
+    """Write a file, completely or not at all."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(weights)
         partial.replace(path)
     except OSError as error:
-        raise ModelStoreError(
-            f"{path}: can't be written ({error.strerror}); make room in that folder"
-        ) from error
-    return path
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise ModelStoreError(f"{path}: can't be written ({error.strerror}); {remedy}") from error

@@ -6,6 +6,9 @@ import secrets
 
 from napari_red.core.project import Project, ProjectError
 
+MODEL = "model"
+"""Under this is remembered which model is used: its number, or the name of one that ships."""
+
 
 def setting(project: Project, name: str) -> str | None:
     """What is remembered under a name."""

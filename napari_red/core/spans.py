@@ -84,13 +84,20 @@ def spans(
 
 
 def cut_off(project: Project, video_id: int, model: str) -> int | None:
-    """The run of a model over a video that was stopped before its end, if it was the last."""
+    """The run of a model over a video that was stopped before its end, if it was the last.
+
+    One from before the project's model of that name was made is of an earlier one, which was
+    called so too.
+    """
     rows = project.database.read(
-        "SELECT id, model, outcome FROM runs WHERE video_id = ? ORDER BY id DESC", (video_id,)
+        "SELECT id, model, outcome, started FROM runs WHERE video_id = ? ORDER BY id DESC",
+        (video_id,),
     )
-    for run_id, name, outcome in rows:
+    made = project.database.read("SELECT made FROM models WHERE name = ?", (model,))
+    for run_id, name, outcome, started in rows:
         if name != INTERPOLATED and not name.endswith(RE_TRACKED):
-            return run_id if name == model and outcome != "done" else None
+            same = name == model and not (made and started < made[0][0])
+            return run_id if same and outcome != "done" else None
     return None
 
 

@@ -4,12 +4,14 @@ import json
 import sys
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from napari_red.cli import app
 from napari_red.core.model_comparison import ModelComparison
 from napari_red.core.prealign import Settings, prealign
 from napari_red.core.session import Session
+from trainer.checkpoint import save_tensors
 from trainer.data.video import open_video
 
 ROW = {
@@ -76,3 +78,13 @@ def test_a_project_uses_another_model_that_ships(session):
     assert "● red-lite" not in said
     assert "models red-wide annotated by made" in call("info", session.project_path)
     call("models", session.project_path, "--use", "red-huge", code=2)
+
+
+def test_a_file_called_like_a_model_that_ships_needs_another_name(session, tmp_path):
+    session.close()
+    file = tmp_path / "red-wide.safetensors"
+    save_tensors(file, {"w": torch.ones(3)}, {"network": {}})
+    said = call("models", session.project_path, "--add", file, code=2)
+    assert "a model that ships with napari-red is called so" in said
+    assert "choose another name, with --name" in said
+    assert "mine" in call("models", session.project_path, "--add", file, "--name", "mine")

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 import napari
 import numpy as np
 import pytest
+import torch
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_red._qt.dock import FaceLandmarksDock
+from trainer.checkpoint import save_tensors
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def open_dock(tmp_path) -> Iterator[Callable[..., FaceLandmarksDock]]:
     """Opens the dock through the manifest, with an aligner of the test's."""
     opened: list[FaceLandmarksDock] = []
     model = tmp_path / "made.safetensors"
-    model.write_bytes(b"")
+    save_tensors(model, {"w": torch.ones(1)}, {"network": {}})
 
     def make(viewer: napari.Viewer, aligner: object) -> FaceLandmarksDock:
         _, dock = viewer.window.add_plugin_dock_widget("napari-red", "Face landmarks")

@@ -227,6 +227,20 @@ def test_interrupted_saving_keeps_the_model_that_was_there(
     assert file.read_bytes() == before
 
 
+def test_a_disk_that_gets_full_is_said_and_nothing_is_left_there(
+    model: RedNet, tmp_path: Path
+) -> None:
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(ModelError, match=r"a\.safetensors: can't be written.*make room"):
+            save_model(tmp_path / "a.safetensors", model)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_compact_file_is_smaller_and_answers_alike(tmp_path: Path) -> None:
     torch.manual_seed(1)
     network = RedNet(replace(TINY, width=0.25)).eval()

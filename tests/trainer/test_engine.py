@@ -130,6 +130,15 @@ def test_the_papers_way_of_learning_runs_through_all_stages(tmp_path):
     assert all(float(row["loss"]) > 0 for row in rows)
 
 
+def test_a_damaged_state_is_named_and_left_alone(tmp_path):
+    trainer_in(tmp_path, stop_after=1).run()
+    state = tmp_path / engine.STATE_FILE
+    state.write_bytes(state.read_bytes()[:1000])
+    with pytest.raises(TrainingError, match=r"state\.safetensors: .*delete this file"):
+        trainer_in(tmp_path).run()
+    assert state.stat().st_size == 1000
+
+
 def test_a_folder_with_another_run_is_refused_and_left_alone(unbroken, tmp_path):
     trainer_in(tmp_path, stop_after=1).run()
     kept = (tmp_path / engine.STATE_FILE).read_bytes()

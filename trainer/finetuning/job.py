@@ -22,6 +22,7 @@ from trainer.finetuning.gate import Verdict, compare, judge, measure
 from trainer.finetuning.material import FinetuneError, Material, gather
 from trainer.finetuning.recipe import RECIPE, Recipe
 from trainer.finetuning.run import STATE_FILE, Emit, FineTuning, RunOptions
+from trainer.model_header import ModelError, read_header
 from trainer.models.rednet import RedNet
 from trainer.paths import reachable
 from trainer.pushed_set import PushedSet, read_pushed_set
@@ -135,11 +136,14 @@ def _run(
     began = time.monotonic()
     looked_at = len(pushed.looked_at(held_out=False))
     budget = 60 * options.minutes if options.minutes else recipe.budget(looked_at)
+    saved, damaged = _saved(out / STATE_FILE)
+    anew = "; what was saved of the run is damaged, so it begins anew" if damaged else ""
     options.emit(
         "start",
-        message=f"{looked_at} frames to learn from, at most {budget / 60:.1f} minutes",
+        message=f"{looked_at} frames to learn from, at most {budget / 60:.1f} minutes{anew}",
         seconds_left=round(budget, 1),
-        resumed=(out / STATE_FILE).is_file(),
+        resumed=saved,
+        damaged=damaged,
     )
     material = gather(pushed, base, recipe, precision=options.precision)
     for stage, reason in material.skipped.items():
@@ -183,6 +187,19 @@ def _run(
     (out / STATE_FILE).unlink(missing_ok=True)
     options.emit("done", **_told(out, report))
     return report
+
+
+def _saved(state: Path) -> tuple[bool, bool]:
+    """Whether there is a run to go on with, and whether there was one whose state is damaged,
+    as after a crash of the machine; what is left of that is removed."""
+    if not state.is_file():
+        return False, False
+    try:
+        read_header(state)
+    except ModelError:
+        state.unlink()
+        return False, True
+    return True, False
 
 
 def _judged(run: FineTuning, precision: torch.dtype) -> tuple[Verdict, RedNet, float]:
@@ -303,4 +320,7 @@ def _write_report(path: Path, report: dict[str, Any]) -> None:
         partial.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         os.replace(partial, path)
     except OSError as error:
-        raise FinetuneError(f"{path}: can't be written ({error.strerror})") from error
+        raise FinetuneError(
+            f"{path}: can't be written ({error.strerror}); make room on that disk, and the same "
+            "command goes on"
+        ) from error

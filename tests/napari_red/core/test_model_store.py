@@ -90,6 +90,145 @@ def test_names_are_taken_once(project, file):
         model_store.add_model(project, file, name="mine")
 
 
+@pytest.mark.parametrize("name", ["red-wide", " red-lite ", "  "])
+def test_no_model_is_called_like_one_that_ships_nor_nothing(project, file, name):
+    version = model_store.add_model(project, file)
+    for act in (
+        lambda: model_store.rename_model(project, version, name),
+        lambda: model_store.add_model(project, file, name=name),
+    ):
+        with pytest.raises(ModelStoreError, match="choose another name"):
+            act()
+    assert [one.name for one in model_store.versions(project)] == ["model 1"]
+
+
+def called(project, version, name):
+    """Give a model a name that is refused today."""
+    project.database.write(
+        lambda db: db.execute("UPDATE models SET name = ? WHERE id = ?", (name, version.id))
+    )
+
+
+def test_a_model_that_was_called_like_one_that_ships_is_told_apart_from_it(project, file):
+    version = model_store.add_model(project, file)
+    model_store.use(project, version)
+    called(project, version, "red-wide")
+    (told,) = model_store.versions(project)
+    assert told.name == "red-wide (of the project)"
+    path = str(model_store.model_file(project, told))
+    assert model_store.current_file(project) == (told.name, path)
+    assert model_store.file_for(project, told.name) == path
+    assert model_store.file_for(project, "red-wide") == "red-wide"
+    model_store.use(project, "red-wide")
+    assert model_store.current_file(project) == ("red-wide", "red-wide")
+    model_store.rename_model(project, told, "mine")
+    assert [one.name for one in model_store.versions(project)] == ["mine"]
+
+
+def test_a_model_of_the_name_that_another_is_told_apart_by_is_another(project, file):
+    first, second = (model_store.add_model(project, file) for _ in range(2))
+    called(project, first, "red-wide")
+    called(project, second, "red-wide (of the project)")
+    names = [one.name for one in model_store.versions(project)]
+    assert names[1] == "red-wide (of the project)"
+    assert len({*names, "red-wide"}) == 3
+
+
+def test_a_name_is_of_one_model_for_good(project, file):
+    video = project.add_video("/a.mp4", "print", n_frames=3, height=9, width=9, fps=25.0)
+    old = model_store.add_model(project, file)
+    project.start_run(video.id, old.name, "cpu")
+    model_store.delete_model(project, old)
+    new = model_store.add_model(project, file)
+    assert (old.name, new.name) == ("model 1", "model 2")
+    with pytest.raises(ModelStoreError, match="no longer in this project"):
+        model_store.rename_model(project, new, "model 1")
+    with pytest.raises(ModelStoreError, match="no longer in this project"):
+        model_store.add_model(project, file, name="model 1")
+
+
+def test_a_model_that_annotated_nothing_leaves_its_number_behind_too(project, file):
+    model_store.delete_model(project, model_store.add_model(project, file))
+    assert model_store.add_model(project, file).name == "model 2"
+
+
+def test_a_model_gets_an_earlier_name_of_its_own_back(project, file):
+    video = project.add_video("/a.mp4", "print", n_frames=3, height=9, width=9, fps=25.0)
+    version = model_store.add_model(project, file)
+    runs = [project.start_run(video.id, f"model 1{of}", "cpu") for of in ("", ", re-tracked")]
+    for name in ("glasses", "model 1"):
+        (version,) = model_store.versions(project)
+        model_store.rename_model(project, version, name)
+        models = project.run_models(video.id)
+        assert [models[run] for run in runs] == [name, f"{name}, re-tracked"]
+
+
+@pytest.mark.parametrize("left", [0, 50, None])
+def test_a_damaged_copy_in_the_cache_is_written_anew_and_never_exported(
+    project, file, tmp_path, left
+):
+    version = model_store.add_model(project, file)
+    content, cached = file.read_bytes(), model_store.model_file(project, version)
+    damaged = content[:left] if left is not None else content[:-1] + b"?"
+    cached.write_bytes(damaged)
+    model_store.export_model(project, version, tmp_path / "out.safetensors")
+    assert (tmp_path / "out.safetensors").read_bytes() == content
+    assert model_store.model_file(project, version).read_bytes() == content
+
+
+def test_an_intact_copy_in_the_cache_is_left_alone(project, file):
+    version = model_store.add_model(project, file)
+    before = model_store.model_file(project, version).stat()
+    assert model_store.model_file(project, version).stat().st_ino == before.st_ino
+
+
+def test_a_model_that_is_damaged_in_the_project_is_told_and_not_written(project, file, tmp_path):
+    version = model_store.add_model(project, file)
+    project.database.write(lambda db: db.execute("UPDATE model_files SET weights = X'00'"))
+    for act in (
+        lambda: model_store.model_file(project, version),
+        lambda: model_store.export_model(project, version, tmp_path / "out.safetensors"),
+    ):
+        with pytest.raises(ModelStoreError, match=r"model 1: is damaged in .*restore a copy"):
+            act()
+    assert not (tmp_path / "out.safetensors").exists()
+
+
+def test_an_export_that_fails_says_so_and_leaves_nothing(project, file, tmp_path):
+    version = model_store.add_model(project, file)
+    place = tmp_path / "folder"
+    place.mkdir()
+    with pytest.raises(ModelStoreError, match="can't be written"):
+        model_store.export_model(project, version, place)
+    assert not list(tmp_path.glob(".folder*"))
+
+
+@pytest.fixture
+def seven(tmp_path):
+    path = tmp_path / "seven.safetensors"
+    save_tensors(path, {"w": torch.ones(3)}, {"network": {"n_landmarks": 7}})
+    return path
+
+
+def test_a_model_of_other_landmarks_than_the_faces_is_refused(project, file, seven):
+    video = project.add_video("/a.mp4", "print", n_frames=3, height=9, width=9, fps=25.0)
+    early = model_store.add_model(project, seven)
+    project.add_track(video.id, 0, 68)
+    for act in (
+        lambda: model_store.add_model(project, seven),
+        lambda: model_store.use(project, early),
+    ):
+        with pytest.raises(ModelStoreError, match=r"of 7 landmarks, and the faces .* have 68"):
+            act()
+    model_store.use(project, model_store.add_model(project, file))
+
+
+def test_a_state_of_a_training_is_no_model(project, tmp_path):
+    save_tensors(tmp_path / "state.safetensors", {"w": torch.ones(3)}, {"stage": 1})
+    with pytest.raises(RedError, match="isn't a finished model"):
+        model_store.add_model(project, tmp_path / "state.safetensors")
+
+
 def test_a_file_that_is_no_model_is_refused(project, tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"nothing")
     with pytest.raises(RedError):

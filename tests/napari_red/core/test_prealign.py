@@ -1,11 +1,14 @@
 import numpy as np
 import pytest
+import torch
 
 from napari_red.core import edits
 from napari_red.core import prealign as prealign_module
 from napari_red.core.jobs import Cancelled, Failed, StopWork, run
+from napari_red.core.model_store import add_model
 from napari_red.core.prealign import Settings, prealign
 from napari_red.core.session import Session
+from trainer.checkpoint import save_tensors
 from trainer.data.video import open_video
 from trainer.geometry import FaceBox
 
@@ -141,6 +144,23 @@ def test_a_finished_run_or_one_of_another_model_is_not_gone_on_with(session, mak
     assert prealign(session, other, Settings("other", resume=True)).frames == 24
     again = make_aligner()
     assert prealign(session, again, Settings("other", resume=True)).frames == 24
+
+
+def test_what_an_earlier_model_of_the_same_name_began_is_not_gone_on_with(
+    session, make_aligner, tmp_path
+):
+    stopped_after(session, make_aligner(), 15, Settings("model 1"))
+    project, video = session.opened()
+    save_tensors(tmp_path / "m.safetensors", {"w": torch.ones(3)}, {"network": {}})
+    version = add_model(project, tmp_path / "m.safetensors")
+    project.database.write(  # as earlier versions called it
+        lambda db: db.execute("UPDATE models SET name = 'model 1' WHERE id = ?", (version.id,))
+    )
+    settings = Settings("model 1", resume=True)
+    stopped_after(session, make_aligner(), 15, settings)
+    assert project.run_models(video.id) == {1: "model 1", 2: "model 1"}
+    assert prealign(session, make_aligner(), settings).frames == 8
+    assert project.run_models(video.id) == {1: "model 1", 2: "model 1"}
 
 
 def test_going_on_keeps_to_the_stride(session, make_aligner):

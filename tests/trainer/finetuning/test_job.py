@@ -4,7 +4,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from pushed_fixtures import fine_tune, landmarks_at, picture, tiny_base, tiny_recipe, write_set
+from pushed_fixtures import (
+    Events,
+    fine_tune,
+    landmarks_at,
+    picture,
+    tiny_base,
+    tiny_recipe,
+    write_set,
+)
 
 from trainer.alignment import SequentialAligner
 from trainer.checkpoint import load_model, load_tensors, save_model
@@ -202,6 +210,27 @@ def test_a_killed_run_ends_like_an_unbroken_one(unbroken, monkeypatch, dies_at):
     report, events = unbroken.again(out)
     assert events[0]["resumed"]
     assert report["accepted"]
+    assert same(unbroken.out, unbroken.folder / out)
+
+
+@pytest.mark.usefixtures("better")
+@pytest.mark.parametrize("left", [0, 0.5])
+def test_a_run_whose_state_is_damaged_begins_anew_and_says_so(unbroken, left):
+    out = f"damaged to {left}"
+
+    class Broken(Events):
+        def __call__(self, event, **values):
+            super().__call__(event, **values)
+            if event == "step" and values["step"] == 3:
+                raise MemoryError
+
+    with pytest.raises(MemoryError):
+        unbroken.again(out, emit=Broken())
+    state = unbroken.folder / out / "state.safetensors"
+    state.write_bytes(state.read_bytes()[: int(left * state.stat().st_size)])
+    _, events = unbroken.again(out)
+    assert not events[0]["resumed"]
+    assert "begins anew" in events[0]["message"]
     assert same(unbroken.out, unbroken.folder / out)
 
 
