@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from trainer import console
-from trainer.console import DeviceOption
+from trainer.console import DeviceOption, MinutesOption
 from trainer.errors import RedError
 from trainer.finetuning.control import Cancelled, be_quiet, heard
 
@@ -35,10 +35,7 @@ def finetune(
     progress: Annotated[
         ProgressStyle, typer.Option(help="text, or json: one object a line on stdout.")
     ] = ProgressStyle.TEXT,
-    minutes: Annotated[
-        float | None,
-        typer.Option(help="The most it may take; by the number of frames if left out."),
-    ] = None,
+    minutes: MinutesOption = None,
     device: DeviceOption = "auto",
     threads: Annotated[
         int | None, typer.Option(help="CPU threads; all cores but one if left out.", min=1)

@@ -19,7 +19,7 @@ from napari_red.core.model_words import COLUMNS, cells_of
 from napari_red.core.models import shipped_models
 from napari_red.core.project import Project, ProjectError
 from napari_red.core.push import PushSummary, push
-from trainer.console import DeviceOption, told
+from trainer.console import DeviceOption, MinutesOption, told
 
 console = Console()
 
@@ -27,10 +27,7 @@ console = Console()
 def finetune(
     project: ProjectArgument,
     device: DeviceOption = "auto",
-    minutes: Annotated[
-        float | None,
-        typer.Option(help="The most it may take; by the number of frames if left out."),
-    ] = None,
+    minutes: MinutesOption = None,
     push_to: Annotated[
         Path | None,
         typer.Option(help="Only write the set of frames into this folder, to train elsewhere."),
@@ -128,6 +125,8 @@ class _Rounds:
             )
         elif kind == "skipped":
             console.print(f"Stage {event['stage']} left out: {event['message']}")
+        elif kind == "stage" and event.get("longer"):
+            console.print(f"{event['message'].capitalize()}.")
         elif kind == "eval" and "error_now" in event:
             console.print(
                 f"Stage {event['stage']}, update {event['step']}: error on the frames set aside "

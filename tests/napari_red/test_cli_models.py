@@ -63,3 +63,10 @@ def test_a_project_uses_another_model_that_ships(session):
     assert "● red-lite" not in said
     assert "models red-wide annotated by made" in call("info", session.project_path)
     call("models", session.project_path, "--use", "red-huge", code=2)
+
+
+@pytest.mark.parametrize("minutes", ["-1", "0", "nan", "inf"])
+def test_no_time_at_all_is_no_time_to_train_in(session, minutes):
+    session.close()
+    said = call("finetune", session.project_path, "--minutes", minutes, code=2)
+    assert "no number of minutes above 0" in said

@@ -132,11 +132,13 @@ class ImprovePanel(QWidget):
         kind, message = event["event"], event.get("message")
         if kind == "skipped":
             self._skipped.append(f"Stage {STAGES[event['stage']]} was left out: {message}.")
-            self.result.setText(" ".join(self._skipped))
+            self._tell_beside()
         elif kind == "stage":
             self._steps_before += self._step
             self._step = int(event["step"])
             self.curves.set_before(event["error_before"])
+            if event.get("longer"):
+                self._tell_beside(f"{str(message).capitalize()}.")
         elif kind == "step":
             self._step = int(event["step"])
             self._say_step(event)
@@ -145,6 +147,9 @@ class ImprovePanel(QWidget):
             self.curves.add_error(self._steps_before + self._step, event["error_now"])
         elif kind in ("start", "gate"):
             self._say(str(message))
+
+    def _tell_beside(self, *more: str) -> None:
+        self.result.setText(" ".join([*self._skipped, *more]))
 
     def _say_step(self, event: dict[str, Any]) -> None:
         self.progress.setMaximum(max(int(event["steps"]), 1))
