@@ -13,7 +13,13 @@ from rich.table import Table
 from napari_red.commands.arguments import ProjectArgument, existing
 from napari_red.commands.bar import errors, progress_bar
 from napari_red.core import model_store
-from napari_red.core.improve import Improver, material, trained_frames
+from napari_red.core.improve import (
+    Improvement,
+    Improver,
+    RoundLostError,
+    material,
+    trained_frames,
+)
 from napari_red.core.model_comparison import ModelComparison, cells, words
 from napari_red.core.model_words import COLUMNS, cells_of
 from napari_red.core.models import shipped_models
@@ -47,17 +53,14 @@ def finetune(
             _say_pushed(summary)
             return
         improver = Improver(opened)
-        if resume and improver.interrupted():
-            console.print("Going on with the round that was broken off …")
-        else:
-            with progress_bar("Pushing") as report:
-                _say_pushed(improver.push(report))
         try:
-            with _Rounds() as rounds:
-                result = improver.train(rounds.show, device=device, minutes=minutes)
+            result = _round(improver, resume, device, minutes)
         except KeyboardInterrupt:
             improver.leave()
-            console.print("Broken off; the same command goes on, --no-resume begins anew.")
+            going_on = "begins anew"
+            if improver.interrupted():
+                going_on = "goes on, --no-resume begins anew"
+            console.print(f"Broken off; the same command {going_on}.")
             raise typer.Exit(130) from None
         console.print(result.message)
         if result.version is not None:
@@ -101,6 +104,24 @@ def models(
             console.print(_table(opened))
             if compare:
                 _compare(ModelComparison(opened, device))
+
+
+def _round(improver: Improver, resume: bool, device: str, minutes: float | None) -> Improvement:
+    """Go on with what was broken off, or push and train."""
+    if resume and improver.interrupted():
+        console.print(
+            "Going on with the round that was broken off; corrections made since aren't in it, "
+            "--no-resume begins anew with them …"
+        )
+        try:
+            with _Rounds() as rounds:
+                return improver.resume(rounds.show, device=device, minutes=minutes)
+        except RoundLostError as lost:
+            console.print(f"{lost}; it begins anew, with all corrections.", markup=False)
+    with progress_bar("Pushing") as report:
+        _say_pushed(improver.push(report))
+    with _Rounds() as rounds:
+        return improver.train(rounds.show, device=device, minutes=minutes)
 
 
 class _Rounds:

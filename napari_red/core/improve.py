@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-import platformdirs
-
-from napari_red.core.finetune_process import FinetuneProcess
-from napari_red.core.jobs import ProgressCallback, ShouldStop
+from napari_red.core.finetune_process import (
+    FinetuneProcess,
+    FinetuneProcessError,
+    FinetuneRefusedError,
+)
+from napari_red.core.jobs import ProgressCallback, ShouldStop, StopWork
 from napari_red.core.model_store import (
     ModelVersion,
     add_model,
     current,
     current_file,
+    model_file,
     use,
     versions,
 )
 from napari_red.core.project import Project
 from napari_red.core.push import PushSummary, push
-from napari_red.core.settings_table import remember, setting
+from napari_red.core.training_folder import folder_of, running
 
 Event = dict[str, Any]
-_PLAN = "plan.json"
+_PLAN, _RUN = "plan.json", "run"
+_STATE = "state.safetensors"  # in _RUN, see docs/finetune.md
+_TRAINED = (_STATE, "report.json")
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,10 @@ def material(project: Project) -> Material:
     return Material(len(rows), new, accepted, len(people))
 
 
+class RoundLostError(FinetuneProcessError):
+    """A round that can't be gone on with; nothing of it is left, so that the next begins anew."""
+
+
 class Improver:
     """Rounds of fine-tuning for one project, each in a folder of its own.
 
@@ -111,9 +118,9 @@ class Improver:
 
     def __init__(self, project: Project, folder: Path | None = None) -> None:
         self.project = project
-        self.folder = folder or _folder_of(project)
+        self.folder = folder or folder_of(project)
         self.process: FinetuneProcess | None = None
-        self._cancelled = False
+        self._cancelled = self._left = False
 
     @property
     def pushed(self) -> Path:
@@ -121,7 +128,7 @@ class Improver:
         return self.folder / "set"
 
     def interrupted(self) -> bool:
-        """True where an earlier round was broken off and can be gone on with."""
+        """True where an earlier round was broken off; :meth:`resume` goes on with it."""
         return (self.folder / _PLAN).is_file()
 
     def drop(self) -> None:
@@ -133,8 +140,96 @@ class Improver:
         on_progress: ProgressCallback = lambda _: None,
         should_stop: ShouldStop = lambda: False,
     ) -> PushSummary:
-        """Push what is corrected and accepted now, in the place of an earlier set."""
-        self.drop()
+        """Push what is corrected and accepted now, in the place of an earlier set.
+
+        Raises
+        ------
+        PushError, PushedSetError, TrainingFolderError
+            If there is nothing to push, nowhere to push it, or a round of the project runs.
+        StopWork
+            When ``should_stop`` answers True; nothing of the round stays.
+        """
+        with running(self.folder):
+            self.drop()
+            try:
+                return self._push(on_progress, should_stop)
+            except BaseException:
+                self.drop()
+                raise
+
+    def resume(
+        self,
+        on_event: Callable[[Event], None] = lambda _: None,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        minutes: float | None = None,
+    ) -> Improvement:
+        """Go on with a round that was broken off; otherwise as :meth:`train`.
+
+        Raises
+        ------
+        RoundLostError
+            If it can't be gone on with, or hadn't begun to train; to be pushed anew.
+        """
+        with running(self.folder):
+            self._check_trained()
+        return self.train(on_event, device=device, threads=threads, minutes=minutes)
+
+    def train(
+        self,
+        on_event: Callable[[Event], None] = lambda _: None,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        minutes: float | None = None,
+    ) -> Improvement:
+        """Fine-tune on what was pushed.
+
+        The new model is kept in the project and used from now on, if it passed the gate.
+
+        Raises
+        ------
+        FinetuneProcessError
+            If training failed; project and models are as they were.
+        RoundLostError
+            If it failed so that it can't be gone on with.
+        StopWork
+            After :meth:`cancel`, and after :meth:`leave` where it hadn't begun.
+        """
+        with running(self.folder):
+            plan = self._plan()
+            out = self.folder / _RUN
+            self.process = FinetuneProcess(
+                self.pushed, self._base(plan), out, device=device, threads=threads, minutes=minutes
+            )
+            done = self._followed(self.process, on_event)
+            report = json.loads(Path(done["report"]).read_text(encoding="utf-8"))
+            version = self._keep(plan, done["model"], report) if done["accepted"] else None
+            (self.folder / _PLAN).unlink()
+            shutil.rmtree(out, ignore_errors=True)
+        notes = tuple(plan.get("notes", ()))  # rounds begun by earlier versions have none
+        return Improvement(bool(done["accepted"]), str(done["message"]), version, report, notes)
+
+    def stop_early(self) -> None:
+        """Keep the best so far; it goes through the gate."""
+        if self.process is not None:
+            self.process.stop_early()
+
+    def cancel(self) -> None:
+        """Stop at once; nothing of the round stays."""
+        if self.process is not None:
+            self._cancelled = True
+            self.process.cancel()
+
+    def leave(self) -> None:
+        """The window closes: end the training so that it can be gone on with later. This
+        improver starts no other."""
+        self._left = True
+        if self.process is not None:
+            self.process.kill()
+
+    def _push(self, on_progress: ProgressCallback, should_stop: ShouldStop) -> PushSummary:
         name, base = current_file(self.project)
         summary = push(
             self.project,
@@ -158,69 +253,78 @@ class Improver:
         (self.folder / _PLAN).write_text(json.dumps(plan), encoding="utf-8")
         return summary
 
-    def train(
-        self,
-        on_event: Callable[[Event], None] = lambda _: None,
-        *,
-        device: str = "auto",
-        threads: int | None = None,
-        minutes: float | None = None,
-    ) -> Improvement:
-        """Fine-tune on what was pushed, or go on where that was broken off.
+    def _check_trained(self) -> None:
+        run = self.folder / _RUN
+        if not any((run / name).is_file() for name in _TRAINED):
+            self._lose("The round that was broken off hadn't begun to train")
+        known = {one.name for one in self.project.identities()}
+        gone = sorted(set(self._plan()["people"]) - known)
+        if gone:
+            self._lose(
+                f"The round that was broken off has frames of {', '.join(gone)}, and nobody in the "
+                "project is called so any more"
+            )
 
-        The new model is kept in the project and used from now on, if it passed the gate.
-
-        Raises
-        ------
-        FinetuneProcessError
-            If training failed; project and models are as they were.
-        StopWork
-            After :meth:`cancel`.
-        """
-        plan = json.loads((self.folder / _PLAN).read_text(encoding="utf-8"))
-        out = self.folder / "run"
-        self.process = FinetuneProcess(
-            self.pushed, plan["base"], out, device=device, threads=threads, minutes=minutes
-        )
+    def _followed(self, process: FinetuneProcess, on_event: Callable[[Event], None]) -> Event:
+        """What the training said last: that it is done."""
         done: Event = {}
         try:
-            for event in self.process.events():
+            if self._left:
+                raise StopWork
+            for event in process.events():
                 on_event(event)
                 if event["event"] == "done":
                     done = event
+        except FinetuneRefusedError as refused:
+            if refused.lasting or not (self.folder / _RUN / _STATE).is_file():
+                self._lose(str(refused))
+            raise
         finally:
             self.process = None
             if self._cancelled:
                 self._cancelled = False
                 self.drop()
-        report = json.loads(Path(done["report"]).read_text(encoding="utf-8"))
-        version = None
-        if done["accepted"]:
-            details = {key: plan[key] for key in ("base_name", "trained", "kinds", "people")}
-            version = add_model(
-                self.project, done["model"], parent=plan["parent"], details=details | report
-            )
-            use(self.project, version)
-        (self.folder / _PLAN).unlink()
-        shutil.rmtree(out, ignore_errors=True)
-        notes = tuple(plan.get("notes", ()))  # rounds begun by earlier versions have none
-        return Improvement(bool(done["accepted"]), str(done["message"]), version, report, notes)
+        return done
 
-    def stop_early(self) -> None:
-        """Keep the best so far; it goes through the gate."""
-        if self.process is not None:
-            self.process.stop_early()
+    def _keep(self, plan: dict[str, Any], model: str, report: dict[str, Any]) -> ModelVersion:
+        """Take a better model into the project, and use it from now on."""
+        parent = self._parent(plan)  # it may have been deleted meanwhile
+        details = {key: plan[key] for key in ("base_name", "trained", "kinds", "people")}
+        version = add_model(
+            self.project,
+            model,
+            parent=None if parent is None else parent.id,
+            details=details | report,
+        )
+        use(self.project, version)
+        return version
 
-    def cancel(self) -> None:
-        """Stop at once; nothing of the round stays."""
-        if self.process is not None:
-            self._cancelled = True
-            self.process.cancel()
+    def _plan(self) -> dict[str, Any]:
+        try:
+            return json.loads((self.folder / _PLAN).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            self._lose("The frames of this round are gone or damaged")
 
-    def leave(self) -> None:
-        """The window closes: end the training so that it can be gone on with later."""
-        if self.process is not None:
-            self.process.kill()
+    def _parent(self, plan: dict[str, Any]) -> ModelVersion | None:
+        """The model of the project that the round began from, if it is still there."""
+        for version in versions(self.project):
+            same = version.fingerprint.startswith(Path(plan["base"]).stem)  # a number comes again
+            if version.id == plan["parent"] and same:
+                return version
+        return None
+
+    def _base(self, plan: dict[str, Any]) -> str:
+        """What opens the model that the round began from."""
+        parent = self._parent(plan)
+        if parent is not None:
+            return str(model_file(self.project, parent))  # written anew if the cache was cleaned
+        if plan["parent"] is not None and not Path(plan["base"]).is_file():
+            self._lose(f"{plan['base_name']}, which the round began from, isn't in the project now")
+        return str(plan["base"])
+
+    def _lose(self, why: str) -> NoReturn:
+        self.drop()
+        raise RoundLostError(why)
 
 
 def trained_frames(project: Project) -> dict[int, list[int]]:
@@ -230,13 +334,3 @@ def trained_frames(project: Project) -> dict[int, list[int]]:
         for track, numbers in version.details.get("trained", {}).items():
             frames.setdefault(int(track), set()).update(numbers)
     return {track: sorted(numbers) for track, numbers in frames.items()}
-
-
-def _folder_of(project: Project) -> Path:
-    number = setting(project, "id")
-    if number is None:
-        number = uuid.uuid4().hex
-        remember(project, "id", number)
-    # A copy of the project has the same number, and trains beside it.
-    place = hashlib.sha256(str(project.path.absolute()).encode()).hexdigest()[:8]
-    return platformdirs.user_data_path("napari-red") / "training" / f"{number}-{place}"
