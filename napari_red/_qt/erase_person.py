@@ -7,11 +7,13 @@ from qtpy.QtWidgets import QInputDialog, QMessageBox, QWidget
 
 from napari_red._qt.workbench import Workbench
 from napari_red.core.erase import Erased, erase_person
+from napari_red.core.training_folder import is_running
 from trainer.errors import RedError
 
 WHAT = (
     "Every face called {name}, in every video of this project, is removed for good: its "
-    "landmarks, corrections and name, in the history too. This can't be undone.\n\n"
+    "landmarks, corrections and name, in the history too. Frames pushed for training go as well, "
+    "with a training that was broken off. This can't be undone.\n\n"
     "Exported files, copies of the project, the videos and models that were trained on them "
     "are not touched."
 )
@@ -25,6 +27,8 @@ def erase(parent: QWidget, work: Workbench) -> str:
         return "Nobody has a name in this project, so there is nobody to erase."
     if any(job.busy for job in work.jobs.all):
         return "A job is running in this project; cancel it or let it end, then erase."
+    if is_running(project):
+        return "The model is being improved in this project; cancel that or let it end, then erase."
     current = _current(work)
     name, chosen = QInputDialog.getItem(
         parent,
@@ -49,6 +53,8 @@ def erase(parent: QWidget, work: Workbench) -> str:
 def said(erased: Erased) -> str:
     """What was erased, and what only the person at the keyboard can remove."""
     parts = [f"Erased: {erased.tracks} face{'s' * (erased.tracks != 1)}."]
+    if erased.pushed:
+        parts.append("The frames pushed for training are gone too.")
     if erased.still_named:
         parts.append(f"These videos' names still tell: {', '.join(erased.still_named)}.")
     if erased.copies:

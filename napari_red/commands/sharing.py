@@ -76,6 +76,8 @@ def erase(
             typer.confirm(f"Erase {name} from {project} for good?", abort=True)
         erased = erase_person(opened, name)
     _print(f"{name}: {erased.tracks} faces and {erased.steps} steps of the history erased")
+    if erased.pushed:
+        _print("  the frames pushed for training are gone too")
     for what, left in (
         ("videos that show or name them", erased.still_named),
         ("models that may have been trained on them", erased.trained),

@@ -11,6 +11,7 @@ from napari_red.core import cells, history, schema
 from napari_red.core.annotation import Aliases
 from napari_red.core.import_labels import IMPORT
 from napari_red.core.project import Project
+from napari_red.core.training_folder import folder_of, forget_pushed, running
 from trainer.errors import RedError
 
 ERASED = "somebody who was erased"
@@ -35,6 +36,7 @@ class Erased:
     trained : models of the project that were made while the person was in it; whether
         they were trained on them isn't known for sure
     copies : files beside the project that an earlier version's file was kept in
+    pushed : whether frames that were pushed for training, of whomever, are removed too
     """
 
     tracks: int = 0
@@ -42,11 +44,15 @@ class Erased:
     still_named: list[str] = field(default_factory=list)
     trained: list[str] = field(default_factory=list)
     copies: list[Path] = field(default_factory=list)
+    pushed: bool = False
 
 
 def erase_person(project: Project, name: str) -> Erased:
     """Remove all tracks of a person, all that was said of them, the steps of the history
     that were about them, and their name. It can't be undone.
+
+    The frames that were pushed for training are removed as well, with a round of it that was
+    broken off: whole frames, and others' too, since anybody may be in them.
 
     Sessions that are open have to :meth:`napari_red.core.session.Session.reload`.
 
@@ -54,13 +60,19 @@ def erase_person(project: Project, name: str) -> Erased:
     ------
     EraseError
         If nobody is called so.
+    TrainingFolderError
+        If the model is being improved now, or pushed frames can't be removed; nothing of the
+        project is erased then.
     ProjectError
         If the file can't be written; nothing is erased then.
     """
     known = {one.name: one.id for one in project.identities()}
     if name not in known:
         raise EraseError(f"{name}: nobody in {project.path} is called so; choose one of the list")
-    erased = project.database.wipe(lambda db: _erase(db, known[name], name))
+    with running(folder_of(project)):  # else a model would learn from them meanwhile
+        pushed = forget_pushed(project)
+        erased = project.database.wipe(lambda db: _erase(db, known[name], name))
+    erased.pushed = pushed
     project.refresh()
     erased.copies = sorted(project.path.parent.glob(f"{project.path.name}.v*"))
     return erased
