@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from napari_red.core.chunks import CHUNK
 from napari_red.core.finetune_process import (
     FinetuneProcess,
     FinetuneProcessError,
@@ -26,6 +27,7 @@ from napari_red.core.model_store import (
 )
 from napari_red.core.project import Project
 from napari_red.core.push import PushSummary, push
+from napari_red.core.records import Correction
 from napari_red.core.training_folder import folder_of, running
 
 Event = dict[str, Any]
@@ -60,33 +62,50 @@ class Material:
 
     Attributes
     ----------
-    corrected : faces in frames that a person corrected
-    new : those of them that no model of the project was trained on, nor is measured on
+    corrected : faces in frames that a person corrected, those with all landmarks
+    new : those of them that no model of the project learned as they were corrected, nor is
+        measured on
     accepted : faces in frames that a person accepted
     people : named people among them
+    partial : corrected faces that lack landmarks, from which nothing is learned
     """
 
     corrected: int
     new: int
     accepted: int
     people: int
+    partial: int = 0
 
     @property
     def words(self) -> str:
         """For a person."""
+        partial = ""
+        if self.partial:
+            are = "1 face was" if self.partial == 1 else f"{self.partial} faces were"
+            partial = (
+                f" {are} labelled in part; annotate that video, or place all landmarks of a face, "
+                "so that a model can learn from it."
+            )
         if not self.corrected:
-            return "Correct some frames first; the queue shows which help most."
+            return f"Correct some frames first; the queue shows which help most.{partial}"
         people = f", {self.people} people named" if self.people > 1 else ""
         return (
             f"{self.corrected} faces corrected, {self.new} of them new, "
-            f"{self.accepted} accepted{people}."
+            f"{self.accepted} accepted{people}.{partial}"
         )
 
 
 def material(project: Project) -> Material:
     """What a project offers to learn from."""
-    rows = project.database.read("SELECT track_id, frame FROM corrections")
-    used = {(track, f) for track, frames in trained_frames(project).items() for f in frames}
+    said_of = project.database.read("SELECT track_id, frame, state FROM corrections")
+    chunks = set(project.database.read("SELECT track_id, chunk FROM predictions"))
+    rows = [
+        (track, frame)
+        for track, frame, state in said_of
+        # In a chunk a frame may still lack a prediction; to read them all would take seconds.
+        if (track, frame // CHUNK) in chunks or Correction.from_bytes(state).moved.all()
+    ]
+    used = {(track, f) for track, frames in _taught(project).items() for f in frames}
     used |= set(project.database.read("SELECT track_id, frame FROM held_out"))
     accepted = sum(
         int(block.sum())
@@ -96,7 +115,7 @@ def material(project: Project) -> Material:
     said = {track for track, _ in rows}
     people = {t.identity.name for t in project.tracks() if t.identity and t.id in said}
     new = len(set(rows) - used) if versions(project) else len(rows)
-    return Material(len(rows), new, accepted, len(people))
+    return Material(len(rows), new, accepted, len(people), len(said_of) - len(rows))
 
 
 class RoundLostError(FinetuneProcessError):
@@ -245,6 +264,7 @@ class Improver:
             "base_name": name,
             "parent": used.id if used else None,
             "trained": summary.trained,
+            "taught": summary.taught,
             "kinds": dict(summary.kinds),
             "held_out": summary.held_out,
             "people": summary.people,
@@ -277,7 +297,7 @@ class Improver:
                     done = event
         except FinetuneRefusedError as refused:
             if refused.lasting or not (self.folder / _RUN / _STATE).is_file():
-                self._lose(str(refused))
+                self._lose(" ".join([str(refused), *self._plan().get("notes", ())]))
             raise
         finally:
             self.process = None
@@ -289,7 +309,8 @@ class Improver:
     def _keep(self, plan: dict[str, Any], model: str, report: dict[str, Any]) -> ModelVersion:
         """Take a better model into the project, and use it from now on."""
         parent = self._parent(plan)  # it may have been deleted meanwhile
-        details = {key: plan[key] for key in ("base_name", "trained", "kinds", "people")}
+        kept = ("base_name", "trained", "taught", "kinds", "people")
+        details = {key: plan[key] for key in kept if key in plan}  # earlier versions lack some
         version = add_model(
             self.project,
             model,
@@ -329,8 +350,21 @@ class Improver:
 
 def trained_frames(project: Project) -> dict[int, list[int]]:
     """Track to the frames that any model of the project was trained on."""
+    return _gathered(version.details.get("trained", {}) for version in versions(project))
+
+
+def _taught(project: Project) -> dict[int, list[int]]:
+    """Those of :func:`trained_frames` that were corrected then. Of models of earlier versions
+    that isn't known; of them it is all."""
+    return _gathered(
+        version.details.get("taught", version.details.get("trained", {}))
+        for version in versions(project)
+    )
+
+
+def _gathered(of_models: Iterable[dict[str, list[int]]]) -> dict[int, list[int]]:
     frames: dict[int, set[int]] = {}
-    for version in versions(project):
-        for track, numbers in version.details.get("trained", {}).items():
+    for of_model in of_models:
+        for track, numbers in of_model.items():
             frames.setdefault(int(track), set()).update(numbers)
     return {track: sorted(numbers) for track, numbers in frames.items()}

@@ -6,7 +6,7 @@ import torch
 
 from napari_red.core import improve, model_store
 from napari_red.core.finetune_process import FinetuneProcess, FinetuneProcessError
-from napari_red.core.improve import Improver, RoundLostError, trained_frames
+from napari_red.core.improve import Improver, RoundLostError, material, trained_frames
 from napari_red.core.jobs import StopWork
 from napari_red.core.prealign import Settings, prealign
 from napari_red.core.session import Session
@@ -278,3 +278,39 @@ def test_what_was_left_out_is_told_with_the_result(make_improver, session, tmp_p
     improver.push()
     (note,) = improver.train().notes
     assert "other.mp4: the video isn't there any more" in note
+
+
+def test_frames_corrected_beside_one_that_was_learned_are_new(make_improver, session):
+    project, _ = session.opened()
+    improver = make_improver("better")
+    improver.push()
+    improver.train()
+    for frame in (4, 6):  # a model learned what was predicted there
+        session.move(frame, 0, {30: (50, 60)})
+    found = material(project)
+    assert (found.corrected, found.new) == (3, 2)
+
+
+def test_faces_labelled_in_part_are_not_counted_and_told(session):
+    project, _ = session.opened()
+    face = add_track(session)
+    session.move(3, face, {i: (50 + i, 60) for i in range(17, 68)})
+    session.move(4, face, {i: (50 + i, 60) for i in range(68)})
+    found = material(project)
+    assert (found.corrected, found.partial) == (2, 1)
+    assert "1 face was labelled in part; annotate that video" in found.words
+
+
+def test_why_there_is_nothing_to_measure_on_is_told_with_what_was_left_out(
+    make_improver, session, tmp_path, make_video
+):
+    other = make_video(tmp_path / "other.mp4", n_frames=30)
+    project, _ = session.opened()
+    with open_video(other) as video, Session(video, project=project) as second:
+        add_track(second)
+        second.move(5, 0, {i: (50 + i, 60) for i in range(68)})
+    other.unlink()
+    improver = make_improver("error")
+    improver.push()
+    with pytest.raises(RoundLostError, match=r"push again .*other.mp4: .* isn't there any more"):
+        improver.train()
