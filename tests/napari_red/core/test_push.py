@@ -264,3 +264,17 @@ def test_a_face_with_another_number_of_landmarks_is_left_out_and_told(
     assert note == (
         "a seven, face 1: has 7 landmarks, most corrected faces have 68. It is left out."
     )
+
+
+def test_a_frame_set_aside_that_a_swap_made_a_learned_one_is_so_no_longer(session, tmp_path):
+    project, _ = session.opened()
+    correct(session, 0, range(0, 40, 3))
+    correct(session, 1, range(0, 40, 3))
+    one, other = (session.track(face).record.id for face in (0, 1))
+    project.database.write(lambda db: db.execute("INSERT INTO held_out VALUES (?, 21)", (other,)))
+    learned = {one: [21]}
+    _, found = pushed(session, tmp_path / "one", trained=learned)
+    assert ("face 2", 21) in {(f.video[-6:], f.number) for f in found.frames if f.held_out}
+    swap_tracks(session, 0, 1, 0)
+    _, found = pushed(session, tmp_path / "two", trained=learned)
+    assert 21 not in {f.number for f in found.frames if f.held_out}
