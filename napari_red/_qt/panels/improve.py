@@ -125,8 +125,8 @@ class ImprovePanel(QWidget):
         self.reannotate.setEnabled(ready and self._has_material and not busy)
         self.models.setEnabled(ready and not busy)
         self.anew.setEnabled(ready and self._has_material)
-        for part in (self.look, self.anew, self.broken_off):
-            part.setVisible(interrupted)
+        for beside in (self.look, self.anew, self.broken_off):
+            beside.setVisible(interrupted)
         for part in (self.progress, self.stop, self.cancel):
             part.setVisible(busy)
         self.curves.setVisible(busy or bool(self.curves.errors))
