@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,21 @@ from typer.core import TyperGroup
 from trainer.errors import RedError
 from trainer.geometry import FaceBox
 
+
+def _minutes(value: float | None) -> float | None:
+    if value is not None and not 0 < value < math.inf:  # nor is nan
+        raise typer.BadParameter(f"{value} is no number of minutes above 0")
+    return value
+
+
+MinutesOption = Annotated[
+    float | None,
+    typer.Option(
+        callback=_minutes,
+        help="The most it may take, unless a few updates of each stage take longer; by the "
+        "number of frames if left out.",
+    ),
+]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
 out = Console()

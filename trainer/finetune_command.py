@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from trainer import console
-from trainer.console import DeviceOption
+from trainer.console import DeviceOption, MinutesOption
 from trainer.errors import RedError
 from trainer.finetuning.control import Cancelled, be_quiet, heard
 
@@ -35,10 +35,7 @@ def finetune(
     progress: Annotated[
         ProgressStyle, typer.Option(help="text, or json: one object a line on stdout.")
     ] = ProgressStyle.TEXT,
-    minutes: Annotated[
-        float | None,
-        typer.Option(help="The most it may take; by the number of frames if left out."),
-    ] = None,
+    minutes: MinutesOption = None,
     device: DeviceOption = "auto",
     threads: Annotated[
         int | None, typer.Option(help="CPU threads; all cores but one if left out.", min=1)
@@ -48,13 +45,13 @@ def finetune(
     """Learn from corrected frames; a line "stop" or "cancel" on the input ends it early."""
     emit = _emit_json if progress is ProgressStyle.JSON else _emit_text
     try:
-        with heard() as stop:
+        with heard(interrupts=progress is ProgressStyle.TEXT) as stop:
             _run(pushed, base, out, emit, stop.is_set, minutes, device, threads, seed)
     except Cancelled:
         emit("cancelled", message="cancelled; nothing was left behind")
         raise typer.Exit(CANCELLED) from None
     except RedError as error:
-        emit("error", message=str(error))
+        emit("error", message=str(error), lasting=_lasts(error))
         if progress is ProgressStyle.JSON:
             raise typer.Exit(2) from error
         raise
@@ -93,6 +90,13 @@ def _run(
         should_stop=should_stop,
     )
     run(pushed, base, out, options)
+
+
+def _lasts(error: RedError) -> bool:
+    """False where the same run may go on later: the device is free then, or the disk."""
+    from trainer.finetuning.device_lock import DeviceBusyError
+
+    return not isinstance(error, DeviceBusyError) and not isinstance(error.__cause__, OSError)
 
 
 def _emit_json(event: str, **values: Any) -> None:

@@ -25,10 +25,11 @@ def choose_held_out(
 ) -> dict[str, set[int]]:
     """Which corrected frames are measured on and never trained on.
 
-    What was chosen before stays chosen. Frames that were trained on, or are within
-    :data:`APART` frames of such a frame, can't be chosen any more. Frames far from each other
-    are chosen where that costs little, as at the two ends of a video, and then their
-    neighbours, so that few frames are lost to the distance kept from them.
+    What was chosen before stays chosen, but counts only while it is corrected. Frames that
+    were trained on, or are within :data:`APART` frames of such a frame, can't be chosen any
+    more. Frames far from each other are chosen where that costs little, as at the two ends of
+    a video, and then their neighbours, so that few frames are lost to the distance kept from
+    them.
 
     Parameters
     ----------
@@ -42,10 +43,10 @@ def choose_held_out(
     while there are fewer than :data:`FEWEST`
     """
     frames = {video: set(numbers) for video, numbers in corrected.items()}
-    held = {video: set(numbers) for video, numbers in chosen.items() if numbers}
-    total = sum(len(numbers | held.get(video, set())) for video, numbers in frames.items())
+    held = {video: set(numbers) & frames.get(video, set()) for video, numbers in chosen.items()}
+    total = sum(map(len, frames.values()))
     if total < FEWEST:
-        return held
+        return _joined(chosen, held)
     wanted = max(1, int(HELD_OUT_PART * total))
     free = {
         (video, number)
@@ -72,7 +73,14 @@ def choose_held_out(
         best = min(free, key=rank)
         free.remove(best)
         held.setdefault(best[0], set()).add(best[1])
-    return held
+    return _joined(chosen, held)
+
+
+def _joined(
+    chosen: Mapping[str, Collection[int]], held: Mapping[str, set[int]]
+) -> dict[str, set[int]]:
+    both = {v: {*chosen.get(v, ()), *held.get(v, ())} for v in {**chosen, **held}}
+    return {video: numbers for video, numbers in both.items() if numbers}
 
 
 def _digest(video: str, number: int) -> str:

@@ -10,11 +10,13 @@ from qtpy.QtWidgets import QInputDialog, QMessageBox, QWidget
 from napari_red._qt.workbench import Workbench
 from napari_red.core.erase import Erased, clear_traces, erase_person
 from napari_red.core.project import Project
+from napari_red.core.training_folder import is_running
 from trainer.errors import RedError
 
 WHAT = (
     "Every face called {name}, in every video of this project, is removed for good: its "
-    "landmarks, corrections and name, in the history too. This can't be undone.\n\n"
+    "landmarks, corrections and name, in the history too. Frames pushed for training go as well, "
+    "with a training that was broken off. This can't be undone.\n\n"
     "Exported files, copies of the project, the videos and models that were trained on them "
     "are not touched."
 )
@@ -29,6 +31,8 @@ def erase(parent: QWidget, work: Workbench) -> str:
         return "Nobody has a name in this project, so there is nobody to erase."
     if any(job.busy for job in work.jobs.all):
         return "A job is running in this project; cancel it or let it end, then erase."
+    if is_running(project):
+        return "The model is being improved in this project; cancel that or let it end, then erase."
     if traces:
         return _do(work, lambda: _cleared(project))
     current = _current(work)
@@ -66,6 +70,8 @@ def _cleared(project: Project) -> str:
 def said(erased: Erased) -> str:
     """What was erased, and what only the person at the keyboard can remove."""
     parts = [f"Erased: {erased.tracks} face{'s' * (erased.tracks != 1)}."]
+    if erased.pushed:
+        parts.append("The frames pushed for training are gone too.")
     if erased.still_named:
         parts.append(f"These videos' names still tell: {', '.join(erased.still_named)}.")
     if erased.copies:

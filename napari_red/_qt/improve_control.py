@@ -58,6 +58,7 @@ class ImproveControl(QObject):
         super().__init__()
         self.panel, self.improving, self.work, self._settings = panel, improving, work, settings
         panel.start_wanted.connect(self.start)
+        panel.anew_wanted.connect(lambda: self.start(anew=True))
         panel.models_wanted.connect(self.show_models)
         panel.reannotate_wanted.connect(self.reannotate)
         panel.look_wanted.connect(self._look)
@@ -101,8 +102,9 @@ class ImproveControl(QObject):
             self.models_changed.emit()
         return project
 
-    def start(self) -> None:
-        """Push what is corrected and train on it, or go on with what was broken off."""
+    def start(self, *, anew: bool = False) -> None:
+        """Push what is corrected and train on it, or go on with what was broken off unless
+        ``anew``."""
         self.work.view.commit()
         try:
             project = self.work.need_project()
@@ -113,7 +115,7 @@ class ImproveControl(QObject):
             return
         self.improving.set_project(project)
         device = self._settings().device
-        if self.improving.interrupted:
+        if self.improving.interrupted and not anew:
             self.improving.resume(device)
         elif self._takes_chosen(project):
             self.improving.start(device)

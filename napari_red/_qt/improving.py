@@ -8,8 +8,16 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_red._qt.job import BackgroundJob
-from napari_red.core.improve import Improvement, Improver
-from napari_red.core.jobs import Cancelled, Done, Failed, Progress, ProgressCallback, ShouldStop
+from napari_red.core.improve import Improvement, Improver, RoundLostError
+from napari_red.core.jobs import (
+    Cancelled,
+    Done,
+    Failed,
+    Progress,
+    ProgressCallback,
+    ShouldStop,
+    StopWork,
+)
 from napari_red.core.project import Project
 
 
@@ -24,7 +32,8 @@ class Improving(QObject):
     -------
     changed : it started, ended, or another project is worked on
     progressed : Progress while frames are pushed
-    event : dict, what the trainer says, see docs/finetune.md
+    event : dict, what the trainer says, see docs/finetune.md, or ``anew`` with a ``message``:
+        why a round that was broken off isn't gone on with
     ended : Improvement, or None when it was cancelled
     failed : str, what happened and what to do
     """
@@ -52,10 +61,14 @@ class Improving(QObject):
         return self.improver is not None and not self.busy and self.improver.interrupted()
 
     def set_project(self, project: Project | None) -> None:
-        """Work with this project from now on; a round that runs is ended, to go on later."""
+        """Work with this project from now on; a round that runs is ended, which is told: a
+        training can be gone on with later."""
         if self.improver is not None and self.improver.project is project:
             return
+        left = self.improver if self.busy else None
         self.leave()
+        if left is not None:
+            self.failed.emit(_told_left(left))
         usable = project is not None and not project.read_only
         self.improver = self._make_improver(project) if usable and project else None
         self.changed.emit()
@@ -67,16 +80,24 @@ class Improving(QObject):
             return
 
         def work(report: ProgressCallback, should_stop: ShouldStop) -> Improvement:
-            improver.push(report, should_stop)
-            return improver.train(self.event.emit, device=device)
+            return self._anew(improver, device, report, should_stop)
 
         self._run(work)
 
     def resume(self, device: str = "auto") -> None:
-        """Go on with a round that was broken off."""
+        """Go on with a round that was broken off; begin anew where that can't be."""
         improver = self.improver
-        if improver is not None and not self.busy:
-            self._run(lambda *_: improver.train(self.event.emit, device=device))
+        if improver is None or self.busy:
+            return
+
+        def work(report: ProgressCallback, should_stop: ShouldStop) -> Improvement:
+            try:
+                return improver.resume(self.event.emit, device=device)
+            except RoundLostError as lost:
+                self.event.emit({"event": "anew", "message": str(lost)})
+            return self._anew(improver, device, report, should_stop)
+
+        self._run(work)
 
     def stop_early(self) -> None:
         """Keep the best so far; it goes through the gate."""
@@ -92,9 +113,18 @@ class Improving(QObject):
         """The window or the project closes: what runs can be gone on with later."""
         job, self.job = self.job, None
         if job is not None and self.improver is not None:
+            job.stop()
             self.improver.leave()
             job.wait()
         self.improver = None
+
+    def _anew(
+        self, improver: Improver, device: str, report: ProgressCallback, should_stop: ShouldStop
+    ) -> Improvement:
+        improver.push(report, should_stop)
+        if should_stop():
+            raise StopWork
+        return improver.train(self.event.emit, device=device)
 
     def _run(self, work: Callable[[ProgressCallback, ShouldStop], Any]) -> None:
         assert self.improver is not None
@@ -122,3 +152,14 @@ class Improving(QObject):
             case Failed() as failed:
                 self.failed.emit(failed.message)
         self.changed.emit()
+
+
+def _told_left(improver: Improver) -> str:
+    """What a person should know of a round that was ended because its project was left."""
+    name = improver.project.path.name
+    if improver.interrupted():
+        return f"The training of {name} was broken off; go on with it when that project is open."
+    return (
+        f"Improving the model of {name} was ended before it learned anything; start it again "
+        "when that project is open."
+    )

@@ -50,9 +50,13 @@ class BackgroundJob(QObject):
         """Begin."""
         self._thread.start()
 
+    def stop(self) -> None:
+        """Ask it to stop where it looks."""
+        self._stop.set()
+
     def cancel(self) -> None:
         """Ask it to stop; ``ended`` follows."""
-        self._stop.set()
+        self.stop()
         self._interrupt()
 
     def wait(self, seconds: float = 10) -> None:

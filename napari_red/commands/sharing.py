@@ -78,6 +78,8 @@ def erase(
         _print(f"{name}: nobody is called so any more; traces left in the file are cleared now")
     else:
         _print(f"{name}: {erased.tracks} faces and {erased.steps} steps of the history erased")
+    if erased.pushed:
+        _print("  the frames pushed for training are gone too")
     for what, left in (
         ("videos that show or name them", erased.still_named),
         ("models that may have been trained on them", erased.trained),

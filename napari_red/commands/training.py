@@ -13,13 +13,20 @@ from rich.table import Table
 from napari_red.commands.arguments import ProjectArgument, existing
 from napari_red.commands.bar import errors, progress_bar
 from napari_red.core import model_store
-from napari_red.core.improve import Improver, material, trained_frames
+from napari_red.core.improve import (
+    Improvement,
+    Improver,
+    RoundLostError,
+    material,
+    trained_frames,
+)
 from napari_red.core.model_comparison import ModelComparison, cells, words
+from napari_red.core.model_names import ModelNameError
 from napari_red.core.model_words import COLUMNS, DAMAGED, cells_of
 from napari_red.core.models import shipped_models
 from napari_red.core.project import Project, ProjectError
 from napari_red.core.push import PushSummary, push
-from trainer.console import DeviceOption, told
+from trainer.console import DeviceOption, MinutesOption, told
 
 console = Console()
 
@@ -27,10 +34,7 @@ console = Console()
 def finetune(
     project: ProjectArgument,
     device: DeviceOption = "auto",
-    minutes: Annotated[
-        float | None,
-        typer.Option(help="The most it may take; by the number of frames if left out."),
-    ] = None,
+    minutes: MinutesOption = None,
     push_to: Annotated[
         Path | None,
         typer.Option(help="Only write the set of frames into this folder, to train elsewhere."),
@@ -50,17 +54,14 @@ def finetune(
             _say_pushed(summary)
             return
         improver = Improver(opened)
-        if resume and improver.interrupted():
-            console.print("Going on with the round that was broken off …")
-        else:
-            with progress_bar("Pushing") as report:
-                _say_pushed(improver.push(report))
         try:
-            with _Rounds() as rounds:
-                result = improver.train(rounds.show, device=device, minutes=minutes)
+            result = _round(improver, resume, device, minutes)
         except KeyboardInterrupt:
             improver.leave()
-            console.print("Broken off; the same command goes on, --no-resume begins anew.")
+            going_on = "begins anew"
+            if improver.interrupted():
+                going_on = "goes on, --no-resume begins anew"
+            console.print(f"Broken off; the same command {going_on}.")
             raise typer.Exit(130) from None
         console.print(result.message)
         if result.version is not None:
@@ -115,8 +116,26 @@ def models(
 def _add(project: Project, file: Path, name: str) -> None:
     try:
         model_store.add_model(project, file, name=name)
-    except model_store.ModelNameError as error:
-        raise model_store.ModelNameError(f"{error}, with --name") from error
+    except ModelNameError as error:
+        raise ModelNameError(f"{error}, with --name") from error
+
+
+def _round(improver: Improver, resume: bool, device: str, minutes: float | None) -> Improvement:
+    """Go on with what was broken off, or push and train."""
+    if resume and improver.interrupted():
+        console.print(
+            "Going on with the round that was broken off; corrections made since aren't in it, "
+            "--no-resume begins anew with them …"
+        )
+        try:
+            with _Rounds() as rounds:
+                return improver.resume(rounds.show, device=device, minutes=minutes)
+        except RoundLostError as lost:
+            console.print(f"{lost}; it begins anew, with all corrections.", markup=False)
+    with progress_bar("Pushing") as report:
+        _say_pushed(improver.push(report))
+    with _Rounds() as rounds:
+        return improver.train(rounds.show, device=device, minutes=minutes)
 
 
 class _Rounds:
@@ -140,9 +159,11 @@ class _Rounds:
                 self._task, description=words, completed=event["step"], total=event["steps"]
             )
         elif kind == "start" and event.get("damaged"):
-            console.print(event["message"])
+            console.print(event["message"], markup=False)
         elif kind == "skipped":
             console.print(f"Stage {event['stage']} left out: {event['message']}")
+        elif kind == "stage" and event.get("longer"):
+            console.print(f"{event['message'].capitalize()}.")
         elif kind == "eval" and "error_now" in event:
             console.print(
                 f"Stage {event['stage']}, update {event['step']}: error on the frames set aside "

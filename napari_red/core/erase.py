@@ -13,6 +13,7 @@ from napari_red.core.export_memory import LAST_EXPORT
 from napari_red.core.forget_names import ERASED, ForgetNames
 from napari_red.core.person_names import composed, person_name
 from napari_red.core.project import Project
+from napari_red.core.training_folder import folder_of, forget_pushed, running
 from trainer.errors import RedError
 
 __all__ = ["ERASED", "EraseError", "Erased", "clear_traces", "erase_person", "people_meant"]
@@ -37,6 +38,7 @@ class Erased:
         they were trained on them isn't known for sure
     copies : files beside the project that an earlier version's file was kept in
     again : nobody was called so any more; traces that erasing had left were cleared
+    pushed : whether frames that were pushed for training, of whomever, are removed too
     """
 
     tracks: int = 0
@@ -45,6 +47,7 @@ class Erased:
     trained: list[str] = field(default_factory=list)
     copies: list[Path] = field(default_factory=list)
     again: bool = False
+    pushed: bool = False
 
 
 def people_meant(project: Project, name: str) -> set[int]:
@@ -68,23 +71,31 @@ def erase_person(project: Project, name: str) -> Erased:
     """Remove all tracks of a person, all that was said of them, the steps of the history
     that were about them, and their name. It can't be undone.
 
-    Where that had been done and had left traces in the file, it is rewritten.
+    The frames that were pushed for training are removed as well, with a round of it that was
+    broken off: whole frames, and others' too, since anybody may be in them. Where all that had
+    been done and had left traces in the file, it is rewritten.
+
     Sessions that are open have to :meth:`napari_red.core.session.Session.reload`.
 
     Raises
     ------
     EraseError
         If nobody is called so, and nothing is left to be cleared.
+    TrainingFolderError
+        If the model is being improved now, or pushed frames can't be removed; nothing of the
+        project is erased then.
     ProjectError
         If the file can't be written; nothing is erased then. Also if it can't be rewritten,
         see :meth:`napari_red.core.database.Database.wipe`.
     """
     people = people_meant(project, name)
-    try:
-        erased = project.database.wipe(lambda db: _erase(db, people, name))
-    finally:
-        project.refresh()
-    erased.again = not people
+    with running(folder_of(project)):  # else a model would learn from them meanwhile
+        pushed = forget_pushed(project)
+        try:
+            erased = project.database.wipe(lambda db: _erase(db, people, name))
+        finally:
+            project.refresh()
+    erased.again, erased.pushed = not people, pushed
     erased.copies = sorted(project.path.parent.glob(f"{project.path.name}.v*"))
     return erased
 

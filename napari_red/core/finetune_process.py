@@ -28,6 +28,19 @@ class FinetuneProcessError(RedError):
     """Fine-tuning reported an error, or ended without a word."""
 
 
+class FinetuneRefusedError(FinetuneProcessError):
+    """Fine-tuning reported an error.
+
+    Attributes
+    ----------
+    lasting : whether the same run will fail so again
+    """
+
+    def __init__(self, message: str, *, lasting: bool) -> None:
+        super().__init__(message)
+        self.lasting = lasting
+
+
 class FinetuneProcess:
     """``python -m trainer finetune`` behind pipes.
 
@@ -60,7 +73,7 @@ class FinetuneProcess:
         self._command: Sequence[str] = command
         self._process: subprocess.Popen[str] | None = None
         self._log: IO[str] | None = None
-        self._cancelled = False
+        self._cancelled = self._killed = False
 
     def events(self) -> Iterator[dict[str, Any]]:
         """Start it, and yield what it says until it ends; see docs/finetune.md.
@@ -69,8 +82,10 @@ class FinetuneProcess:
         ------
         FinetuneProcessError
             If it failed, was killed, or ran out of memory; says what happened.
+        FinetuneRefusedError
+            If it reported an error.
         StopWork
-            After :meth:`cancel`.
+            After :meth:`cancel`, and after :meth:`kill` where it hadn't begun.
         """
         self._log = tempfile.TemporaryFile(  # noqa: SIM115 - lives as long as the process
             "w+", encoding="utf-8", errors="replace"
@@ -83,6 +98,9 @@ class FinetuneProcess:
             encoding="utf-8",
             creationflags=LOW_PRIORITY,
         )
+        if self._killed or self._cancelled:  # by another thread, before there was a process
+            self.kill()
+            raise StopWork
         ended = False
         assert process.stdout is not None
         try:
@@ -91,7 +109,8 @@ class FinetuneProcess:
                 if event is None:
                     continue
                 if event["event"] == "error":
-                    raise FinetuneProcessError(event.get("message", "fine-tuning failed"))
+                    message = event.get("message", "fine-tuning failed")
+                    raise FinetuneRefusedError(message, lasting=bool(event.get("lasting")))
                 ended = ended or event["event"] == "done"
                 yield event
             code = process.wait()
@@ -117,6 +136,7 @@ class FinetuneProcess:
 
     def kill(self) -> None:
         """End it as a crash would: what it had saved stays, and can be gone on from."""
+        self._killed = True
         process = self._process
         if process is None:
             return

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-import platformdirs
-
-from napari_red.core.finetune_process import FinetuneProcess
-from napari_red.core.jobs import ProgressCallback, ShouldStop
+from napari_red.core.chunks import CHUNK
+from napari_red.core.finetune_process import (
+    FinetuneProcess,
+    FinetuneProcessError,
+    FinetuneRefusedError,
+)
+from napari_red.core.jobs import ProgressCallback, ShouldStop, StopWork
 from napari_red.core.model_store import (
     ModelVersion,
     add_model,
     current,
     current_file,
+    model_file,
     use,
     versions,
 )
 from napari_red.core.project import Project
 from napari_red.core.push import PushSummary, push
-from napari_red.core.settings_table import remember, setting
+from napari_red.core.records import Correction
+from napari_red.core.training_folder import folder_of, running
 
 Event = dict[str, Any]
-_PLAN = "plan.json"
+_PLAN, _RUN = "plan.json", "run"
+_STATE = "state.safetensors"  # in _RUN, see docs/finetune.md
+_TRAINED = (_STATE, "report.json")
 
 
 @dataclass(frozen=True)
@@ -57,33 +62,50 @@ class Material:
 
     Attributes
     ----------
-    corrected : faces in frames that a person corrected
-    new : those of them that no model of the project was trained on, nor is measured on
+    corrected : faces in frames that a person corrected, those with all landmarks
+    new : those of them that no model of the project learned as they were corrected, nor is
+        measured on
     accepted : faces in frames that a person accepted
     people : named people among them
+    partial : corrected faces that lack landmarks, from which nothing is learned
     """
 
     corrected: int
     new: int
     accepted: int
     people: int
+    partial: int = 0
 
     @property
     def words(self) -> str:
         """For a person."""
+        partial = ""
+        if self.partial:
+            are = "1 face was" if self.partial == 1 else f"{self.partial} faces were"
+            partial = (
+                f" {are} labelled in part; annotate that video, or place all landmarks of a face, "
+                "so that a model can learn from it."
+            )
         if not self.corrected:
-            return "Correct some frames first; the queue shows which help most."
+            return f"Correct some frames first; the queue shows which help most.{partial}"
         people = f", {self.people} people named" if self.people > 1 else ""
         return (
             f"{self.corrected} faces corrected, {self.new} of them new, "
-            f"{self.accepted} accepted{people}."
+            f"{self.accepted} accepted{people}.{partial}"
         )
 
 
 def material(project: Project) -> Material:
     """What a project offers to learn from."""
-    rows = project.database.read("SELECT track_id, frame FROM corrections")
-    used = {(track, f) for track, frames in trained_frames(project).items() for f in frames}
+    said_of = project.database.read("SELECT track_id, frame, state FROM corrections")
+    chunks = set(project.database.read("SELECT track_id, chunk FROM predictions"))
+    rows = [
+        (track, frame)
+        for track, frame, state in said_of
+        # In a chunk a frame may still lack a prediction; to read them all would take seconds.
+        if (track, frame // CHUNK) in chunks or Correction.from_bytes(state).moved.all()
+    ]
+    used = {(track, f) for track, frames in _taught(project).items() for f in frames}
     used |= set(project.database.read("SELECT track_id, frame FROM held_out"))
     accepted = sum(
         int(block.sum())
@@ -93,7 +115,11 @@ def material(project: Project) -> Material:
     said = {track for track, _ in rows}
     people = {t.identity.name for t in project.tracks() if t.identity and t.id in said}
     new = len(set(rows) - used) if versions(project) else len(rows)
-    return Material(len(rows), new, accepted, len(people))
+    return Material(len(rows), new, accepted, len(people), len(said_of) - len(rows))
+
+
+class RoundLostError(FinetuneProcessError):
+    """A round that can't be gone on with; nothing of it is left, so that the next begins anew."""
 
 
 class Improver:
@@ -111,9 +137,9 @@ class Improver:
 
     def __init__(self, project: Project, folder: Path | None = None) -> None:
         self.project = project
-        self.folder = folder or _folder_of(project)
+        self.folder = folder or folder_of(project)
         self.process: FinetuneProcess | None = None
-        self._cancelled = False
+        self._cancelled = self._left = False
 
     @property
     def pushed(self) -> Path:
@@ -121,7 +147,7 @@ class Improver:
         return self.folder / "set"
 
     def interrupted(self) -> bool:
-        """True where an earlier round was broken off and can be gone on with."""
+        """True where an earlier round was broken off; :meth:`resume` goes on with it."""
         return (self.folder / _PLAN).is_file()
 
     def drop(self) -> None:
@@ -133,30 +159,41 @@ class Improver:
         on_progress: ProgressCallback = lambda _: None,
         should_stop: ShouldStop = lambda: False,
     ) -> PushSummary:
-        """Push what is corrected and accepted now, in the place of an earlier set."""
-        self.drop()
-        name, base = current_file(self.project)
-        summary = push(
-            self.project,
-            self.pushed,
-            parent=name,
-            trained=trained_frames(self.project),
-            on_progress=on_progress,
-            should_stop=should_stop,
-        )
-        used = current(self.project)
-        plan = {
-            "base": base,
-            "base_name": name,
-            "parent": used.id if used else None,
-            "trained": summary.trained,
-            "kinds": dict(summary.kinds),
-            "held_out": summary.held_out,
-            "people": summary.people,
-            "notes": summary.notes,
-        }
-        (self.folder / _PLAN).write_text(json.dumps(plan), encoding="utf-8")
-        return summary
+        """Push what is corrected and accepted now, in the place of an earlier set.
+
+        Raises
+        ------
+        PushError, PushedSetError, TrainingFolderError
+            If there is nothing to push, nowhere to push it, or a round of the project runs.
+        StopWork
+            When ``should_stop`` answers True; nothing of the round stays.
+        """
+        with running(self.folder):
+            self.drop()
+            try:
+                return self._push(on_progress, should_stop)
+            except BaseException:
+                self.drop()
+                raise
+
+    def resume(
+        self,
+        on_event: Callable[[Event], None] = lambda _: None,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        minutes: float | None = None,
+    ) -> Improvement:
+        """Go on with a round that was broken off; otherwise as :meth:`train`.
+
+        Raises
+        ------
+        RoundLostError
+            If it can't be gone on with, or hadn't begun to train; to be pushed anew.
+        """
+        with running(self.folder):
+            self._check_trained()
+        return self.train(on_event, device=device, threads=threads, minutes=minutes)
 
     def train(
         self,
@@ -166,7 +203,7 @@ class Improver:
         threads: int | None = None,
         minutes: float | None = None,
     ) -> Improvement:
-        """Fine-tune on what was pushed, or go on where that was broken off.
+        """Fine-tune on what was pushed.
 
         The new model is kept in the project and used from now on, if it passed the gate.
 
@@ -174,35 +211,22 @@ class Improver:
         ------
         FinetuneProcessError
             If training failed; project and models are as they were.
+        RoundLostError
+            If it failed so that it can't be gone on with.
         StopWork
-            After :meth:`cancel`.
+            After :meth:`cancel`, and after :meth:`leave` where it hadn't begun.
         """
-        plan = json.loads((self.folder / _PLAN).read_text(encoding="utf-8"))
-        out = self.folder / "run"
-        self.process = FinetuneProcess(
-            self.pushed, plan["base"], out, device=device, threads=threads, minutes=minutes
-        )
-        done: Event = {}
-        try:
-            for event in self.process.events():
-                on_event(event)
-                if event["event"] == "done":
-                    done = event
-        finally:
-            self.process = None
-            if self._cancelled:
-                self._cancelled = False
-                self.drop()
-        report = json.loads(Path(done["report"]).read_text(encoding="utf-8"))
-        version = None
-        if done["accepted"]:
-            details = {key: plan[key] for key in ("base_name", "trained", "kinds", "people")}
-            version = add_model(
-                self.project, done["model"], parent=plan["parent"], details=details | report
+        with running(self.folder):
+            plan = self._plan()
+            out = self.folder / _RUN
+            self.process = FinetuneProcess(
+                self.pushed, self._base(plan), out, device=device, threads=threads, minutes=minutes
             )
-            use(self.project, version)
-        (self.folder / _PLAN).unlink()
-        shutil.rmtree(out, ignore_errors=True)
+            done = self._followed(self.process, on_event)
+            report = json.loads(Path(done["report"]).read_text(encoding="utf-8"))
+            version = self._keep(plan, done["model"], report) if done["accepted"] else None
+            (self.folder / _PLAN).unlink()
+            shutil.rmtree(out, ignore_errors=True)
         notes = tuple(plan.get("notes", ()))  # rounds begun by earlier versions have none
         return Improvement(bool(done["accepted"]), str(done["message"]), version, report, notes)
 
@@ -218,25 +242,129 @@ class Improver:
             self.process.cancel()
 
     def leave(self) -> None:
-        """The window closes: end the training so that it can be gone on with later."""
+        """The window closes: end the training so that it can be gone on with later. This
+        improver starts no other."""
+        self._left = True
         if self.process is not None:
             self.process.kill()
+
+    def _push(self, on_progress: ProgressCallback, should_stop: ShouldStop) -> PushSummary:
+        name, base = current_file(self.project)
+        summary = push(
+            self.project,
+            self.pushed,
+            parent=name,
+            trained=trained_frames(self.project),
+            on_progress=on_progress,
+            should_stop=should_stop,
+        )
+        used = current(self.project)
+        plan = {
+            "base": base,
+            "base_name": name,
+            "parent": used.id if used else None,
+            "trained": summary.trained,
+            "taught": summary.taught,
+            "kinds": dict(summary.kinds),
+            "held_out": summary.held_out,
+            "people": summary.people,
+            "notes": summary.notes,
+        }
+        (self.folder / _PLAN).write_text(json.dumps(plan), encoding="utf-8")
+        return summary
+
+    def _check_trained(self) -> None:
+        run = self.folder / _RUN
+        if not any((run / name).is_file() for name in _TRAINED):
+            self._lose("The round that was broken off hadn't begun to train")
+        known = {one.name for one in self.project.identities()}
+        gone = sorted(set(self._plan()["people"]) - known)
+        if gone:
+            self._lose(
+                f"The round that was broken off has frames of {', '.join(gone)}, and nobody in the "
+                "project is called so any more"
+            )
+
+    def _followed(self, process: FinetuneProcess, on_event: Callable[[Event], None]) -> Event:
+        """What the training said last: that it is done."""
+        done: Event = {}
+        try:
+            if self._left:
+                raise StopWork
+            for event in process.events():
+                on_event(event)
+                if event["event"] == "done":
+                    done = event
+        except FinetuneRefusedError as refused:
+            if refused.lasting or not (self.folder / _RUN / _STATE).is_file():
+                self._lose(" ".join([str(refused), *self._plan().get("notes", ())]))
+            raise
+        finally:
+            self.process = None
+            if self._cancelled:
+                self._cancelled = False
+                self.drop()
+        return done
+
+    def _keep(self, plan: dict[str, Any], model: str, report: dict[str, Any]) -> ModelVersion:
+        """Take a better model into the project, and use it from now on."""
+        parent = self._parent(plan)  # it may have been deleted meanwhile
+        kept = ("base_name", "trained", "taught", "kinds", "people")
+        details = {key: plan[key] for key in kept if key in plan}  # earlier versions lack some
+        version = add_model(
+            self.project,
+            model,
+            parent=None if parent is None else parent.id,
+            details=details | report,
+        )
+        use(self.project, version)
+        return version
+
+    def _plan(self) -> dict[str, Any]:
+        try:
+            return json.loads((self.folder / _PLAN).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            self._lose("The frames of this round are gone or damaged")
+
+    def _parent(self, plan: dict[str, Any]) -> ModelVersion | None:
+        """The model of the project that the round began from, if it is still there."""
+        for version in versions(self.project):
+            same = version.fingerprint.startswith(Path(plan["base"]).stem)  # a number comes again
+            if version.id == plan["parent"] and same:
+                return version
+        return None
+
+    def _base(self, plan: dict[str, Any]) -> str:
+        """What opens the model that the round began from."""
+        parent = self._parent(plan)
+        if parent is not None:
+            return str(model_file(self.project, parent))  # written anew if the cache was cleaned
+        if plan["parent"] is not None and not Path(plan["base"]).is_file():
+            self._lose(f"{plan['base_name']}, which the round began from, isn't in the project now")
+        return str(plan["base"])
+
+    def _lose(self, why: str) -> NoReturn:
+        self.drop()
+        raise RoundLostError(why)
 
 
 def trained_frames(project: Project) -> dict[int, list[int]]:
     """Track to the frames that any model of the project was trained on."""
+    return _gathered(version.details.get("trained", {}) for version in versions(project))
+
+
+def _taught(project: Project) -> dict[int, list[int]]:
+    """Those of :func:`trained_frames` that were corrected then. Of models of earlier versions
+    that isn't known; of them it is all."""
+    return _gathered(
+        version.details.get("taught", version.details.get("trained", {}))
+        for version in versions(project)
+    )
+
+
+def _gathered(of_models: Iterable[dict[str, list[int]]]) -> dict[int, list[int]]:
     frames: dict[int, set[int]] = {}
-    for version in versions(project):
-        for track, numbers in version.details.get("trained", {}).items():
+    for of_model in of_models:
+        for track, numbers in of_model.items():
             frames.setdefault(int(track), set()).update(numbers)
     return {track: sorted(numbers) for track, numbers in frames.items()}
-
-
-def _folder_of(project: Project) -> Path:
-    number = setting(project, "id")
-    if number is None:
-        number = uuid.uuid4().hex
-        remember(project, "id", number)
-    # A copy of the project has the same number, and trains beside it.
-    place = hashlib.sha256(str(project.path.absolute()).encode()).hexdigest()[:8]
-    return platformdirs.user_data_path("napari-red") / "training" / f"{number}-{place}"

@@ -6,16 +6,21 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from napari_red.core.model_store import RE_TRACKED_BY, current, current_name, versions
+from napari_red.core.model_names import RE_TRACKED_BY
+from napari_red.core.model_store import ModelVersion, current, current_name, versions
 from napari_red.core.models import shipped_models
 from napari_red.core.project import Project
 from napari_red.core.settings_table import MODEL, setting
 from trainer.held_out import APART
+
+_LEARNED = ("trained", "taught")
+"""Of a model's details: track to frames that it was trained on, and to those among them that a
+person had corrected."""
 
 
 @dataclass
@@ -129,31 +134,37 @@ def note_learned(db: sqlite3.Connection, copies: Iterable[CopiedModels]) -> None
     """Say of each model what it learned in the numbers of the new project, and set nothing
     aside of that. Of a video that was taken from another project, it counts for every face:
     which is which there isn't known."""
-    learned: dict[int, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
+    learned: dict[tuple[int, str], dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
     details: dict[int, dict[str, Any]] = {}
     for copied in copies:
         elsewhere = _taken_from_others(db, copied)
         for version in versions(copied.project):
             number = copied.numbers[version.id]
             details.setdefault(number, version.details)
-            for text, frames in version.details.get("trained", {}).items():
+            for key, text, frames in _learned(version):
                 track = int(text)
                 here = copied.tracks.get(track)
                 for new in elsewhere.get(track, []) if here is None else [here]:
-                    learned[number][new].update(frames)
+                    learned[number, key][new].update(frames)
     for number, told in details.items():
-        if "trained" in told or learned[number]:
-            trained = {str(track): sorted(frames) for track, frames in learned[number].items()}
-            db.execute(
-                "UPDATE models SET details = ? WHERE id = ?",
-                (json.dumps(told | {"trained": trained}), number),
-            )
+        told = told | {
+            key: {str(track): sorted(frames) for track, frames in learned[number, key].items()}
+            for key in _LEARNED
+            if key in told or learned[number, key]
+        }
+        db.execute("UPDATE models SET details = ? WHERE id = ?", (json.dumps(told), number))
     for tracks in learned.values():
-        for track, frames in tracks.items():
+        for track, those in tracks.items():
             db.executemany(
                 "DELETE FROM held_out WHERE track_id = ? AND frame BETWEEN ? AND ?",
-                [(track, frame - APART, frame + APART) for frame in frames],
+                [(track, frame - APART, frame + APART) for frame in those],
             )
+
+
+def _learned(version: ModelVersion) -> Iterator[tuple[str, str, list[int]]]:
+    for key in _LEARNED:
+        for track, frames in version.details.get(key, {}).items():
+            yield key, track, frames
 
 
 def _taken_from_others(db: sqlite3.Connection, copied: CopiedModels) -> dict[int, list[int]]:

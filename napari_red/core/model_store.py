@@ -17,24 +17,24 @@ from typing import Any
 import platformdirs
 
 from napari_red.core.history import now
+from napari_red.core.model_names import (
+    RE_TRACKED_BY,
+    ModelNameError,
+    checked_name,
+    new_name,
+    told_apart,
+)
 from napari_red.core.models import DEFAULT_MODEL, SUFFIX, shipped_models
 from napari_red.core.project import Project
 from napari_red.core.settings_table import MODEL, remember, setting
-from napari_red.core.spans import RE_TRACKED
 from trainer.errors import RedError
 from trainer.model_header import landmarks_of
 
 _LANDMARKS = "landmarks"
-RE_TRACKED_BY = f", {RE_TRACKED}"
-"""What the name of a run ends in, after its model's, that only re-tracked a face."""
 
 
 class ModelStoreError(RedError):
     """A model of a project that can't be found, added or removed."""
-
-
-class ModelNameError(ModelStoreError):
-    """A name that a model of a project can't have."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def versions(project: Project) -> list[ModelVersion]:
     rows = project.database.read(
         "SELECT id, name, fingerprint, parent_id, made, details FROM models ORDER BY id"
     )
-    names = _told_apart([row[1] for row in rows])
+    names = told_apart([row[1] for row in rows])
     return [
         ModelVersion(number, name, fingerprint, parent, made, _details(details))
         for name, (number, _, fingerprint, parent, made, details) in zip(names, rows, strict=True)
@@ -87,17 +87,6 @@ def _details(text: str) -> dict[str, Any]:
     trained = told.get("trained", {})
     whole = {track: frames for track, frames in trained.items() if track.isdecimal()}
     return told if whole == trained else told | {"trained": whole, "damaged": True}
-
-
-def _told_apart(names: list[str]) -> list[str]:
-    """The same names, but none that a model has that ships."""
-    shipped, told = set(shipped_models()), []
-    for name in names:
-        if name in shipped:
-            while name in shipped or name in names:
-                name += " (of the project)"
-        told.append(name)
-    return told
 
 
 def version_called(project: Project, name: str) -> ModelVersion:
@@ -141,7 +130,7 @@ def add_model(
     file = Path(file)
     has = landmarks_of(file)
     _check_landmarks(project, has, str(file))
-    name = _new_name(project) if name is None else _checked_name(project, name)
+    name = new_name(project) if name is None else checked_name(project, name)
     weights = file.read_bytes()
     values = (
         name,
@@ -219,7 +208,7 @@ def rename_model(project: Project, version: ModelVersion, name: str) -> None:
         If the name is blank, or another model's: one that ships, of this project, or one
         whose predictions are in it.
     """
-    name = _checked_name(project, name)
+    name = checked_name(project, name)
 
     def work(db) -> None:
         db.execute("UPDATE models SET name = ? WHERE id = ?", (name, version.id))
@@ -229,49 +218,6 @@ def rename_model(project: Project, version: ModelVersion, name: str) -> None:
             )
 
     project.database.write(work)
-
-
-def _checked_name(project: Project, name: str) -> str:
-    """A name for a model of the project, without blanks round it."""
-    name = name.strip()
-    if not name:
-        raise ModelNameError("a model's name can't be blank; choose another name")
-    if name in shipped_models():
-        raise ModelNameError(
-            f"{name}: a model that ships with napari-red is called so; choose another name"
-        )
-    if name in _names(project):
-        raise ModelNameError(
-            f"{name}: another model of this project is called so; choose a name that is free"
-        )
-    if name in _origins(project):
-        raise ModelNameError(
-            f"{name}: a model that is no longer in this project was called so when it annotated "
-            "here; choose another name"
-        )
-    return name
-
-
-def _new_name(project: Project) -> str:
-    """A name that no model of the project has or had."""
-    taken = _names(project) | _origins(project)
-    rows = project.database.read("SELECT seq FROM sqlite_sequence WHERE name = 'models'")
-    number = rows[0][0] + 1 if rows else 1  # also counts those that were deleted
-    while f"model {number}" in taken:
-        number += 1
-    return f"model {number}"
-
-
-def _names(project: Project) -> set[str]:
-    """Of its models, as the file calls them and as :func:`versions` does."""
-    stored = {name for (name,) in project.database.read("SELECT name FROM models")}
-    return stored | {version.name for version in versions(project)}
-
-
-def _origins(project: Project) -> set[str]:
-    """What made the project's predictions is called, without what was done with it."""
-    names = {name for (name,) in project.database.read("SELECT DISTINCT model FROM runs")}
-    return {name.removesuffix(RE_TRACKED_BY) for name in names}
 
 
 def delete_model(project: Project, version: ModelVersion) -> None:

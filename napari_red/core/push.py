@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_red.core.chunks import chunk_of
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
+from napari_red.core.learned import learned_frames
 from napari_red.core.locate import MovedVideoError, locate
 from napari_red.core.project import Project
 from napari_red.core.records import VideoRecord
@@ -44,6 +45,7 @@ class PushSummary:
     people : names, in order
     unnamed : faces through a video that nobody named
     trained : track to the frames that may be trained on
+    taught : track to those of them that a person corrected
     notes : what was left out, and why
     """
 
@@ -53,6 +55,7 @@ class PushSummary:
     people: list[str] = field(default_factory=list)
     unnamed: int = 0
     trained: dict[int, list[int]] = field(default_factory=dict)
+    taught: dict[int, list[int]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -79,7 +82,8 @@ def push(
     """Push what was corrected and accepted in a project, with the frames round it.
 
     A video is looked for where it may have been moved to; one that isn't found, or in whose
-    place another lies, is left out, and the summary says so. Which corrected frames are held
+    place another lies, is left out, and so are corrected faces that lack landmarks, and those
+    of another number of landmarks than most; the summary says so. Which corrected frames are held
     out is chosen here, once, and kept in the project.
 
     Parameters
@@ -92,7 +96,8 @@ def push(
     Raises
     ------
     PushError
-        If nothing was corrected, or no video of what was is found and can be opened.
+        If nothing was corrected, no corrected face has all its landmarks, or no video of what
+        was corrected is found and can be opened.
     PushedSetError
         If the folder can't be written.
     StopWork
@@ -102,6 +107,8 @@ def push(
         video.id: [TrackData(project, track) for track in project.tracks(video.id)]
         for video in project.videos()
     }
+    summary = PushSummary(Path(folder))
+    n_landmarks = _leave_out_others(project, tracks, summary)
     held_out = _held_out(project, tracks, trained or {})
     videos = [video for video in project.videos() if any(_said(t) for t in tracks[video.id])]
     if not any(track.corrected for video in videos for track in tracks[video.id]):
@@ -109,8 +116,7 @@ def push(
             f"{project.path}: no frame is corrected yet, so there is nothing to learn from; "
             "correct some frames first, the queue shows which help most"
         )
-    n_landmarks = tracks[videos[0].id][0].record.n_landmarks
-    summary = PushSummary(Path(folder))
+    _say_partial(tracks, summary)
     wanted = {
         video.id: [
             one
@@ -119,11 +125,14 @@ def push(
         ]
         for video in videos
     }
-    if not any(wanted.values()):
+    if only_held_out and not any(wanted.values()):
         raise PushError(
-            f"{project.path}: no corrected frame is set aside to measure models on; "
-            "correct at least 5 frames, some of them more than 10 frames apart"
+            f"{project.path}: no corrected frame is set aside to measure models on; correct at "
+            "least 5 frames, some of them more than 10 frames apart and as far from those that a "
+            "model learned"
         )
+    if not any(one.kind == CORRECTED for of_video in wanted.values() for one in of_video):
+        raise PushError(f"{project.path}: no corrected face has all landmarks. {_all(summary)}")
     total, done = sum(map(len, wanted.values())), 0
     with PushedSetWriter(folder, n_landmarks, parent=parent) as writer:
         for video in videos:
@@ -138,7 +147,7 @@ def push(
             except (MovedVideoError, VideoError) as error:
                 summary.notes.append(f"{error}. Its frames are left out.")
         if not summary.kinds[CORRECTED]:
-            raise PushError(" ".join(summary.notes))
+            raise PushError(_all(summary))
     _say_people(project, summary)
     return summary
 
@@ -147,13 +156,60 @@ def _said(track: TrackData) -> bool:
     return bool(track.corrected or track.accepted.count)
 
 
+def _all(summary: PushSummary) -> str:
+    return " ".join(summary.notes)
+
+
+def _leave_out_others(
+    project: Project, tracks: dict[int, list[TrackData]], summary: PushSummary
+) -> int:
+    """Take the faces of another number of landmarks than most corrected ones have out of
+    ``tracks``; returns that number."""
+    counts: Counter[int] = Counter()
+    for track in (track for of_video in tracks.values() for track in of_video):
+        counts[track.record.n_landmarks] += len(track.corrected)
+    most = max(counts, key=lambda number: (counts[number], number), default=0)
+    for video in project.videos():
+        fit = [track for track in tracks[video.id] if track.record.n_landmarks == most]
+        for track in tracks[video.id]:
+            number = track.record.n_landmarks
+            if number != most and _said(track):
+                summary.notes.append(
+                    f"{video.name}, face {track.record.face + 1}: has {number} landmarks, most "
+                    f"corrected faces have {most}. It is left out."
+                )
+        tracks[video.id] = fit
+    return most
+
+
+def _say_partial(tracks: dict[int, list[TrackData]], summary: PushSummary) -> None:
+    partial = sum(
+        not np.isfinite(track.merged(frame)).all()
+        for of_video in tracks.values()
+        for track in of_video
+        for frame in track.corrected
+    )
+    if partial:
+        are = "1 corrected face lacks" if partial == 1 else f"{partial} corrected faces lack"
+        summary.notes.append(
+            f"{are} landmarks, so nothing is learned there; annotate that video, or place all of "
+            "a face's landmarks."
+        )
+
+
 def _held_out(
     project: Project, tracks: dict[int, list[TrackData]], trained: Mapping[int, Sequence[int]]
 ) -> dict[int, set[int]]:
-    """The frames held out by track: those of earlier rounds, and new ones."""
+    """The frames held out by track: those of earlier rounds, and new ones.
+
+    A frame that a model learned is none of them any more, as one may be after faces were
+    merged or swapped.
+    """
+    learned = learned_frames(project, trained)
     known: dict[str, set[int]] = {}
     for track, frame in project.database.read("SELECT track_id, frame FROM held_out"):
-        known.setdefault(str(track), set()).add(frame)
+        if frame not in learned.get(track, ()):
+            known.setdefault(str(track), set()).add(frame)
     corrected = {
         str(track.record.id): [f for f in track.corrected if track.complete(f) is not None]
         for of_video in tracks.values()
@@ -162,7 +218,7 @@ def _held_out(
     chosen = choose_held_out(
         {key: frames for key, frames in corrected.items() if frames},
         known,
-        {str(key): list(frames) for key, frames in trained.items()},
+        {str(key): frames for key, frames in learned.items()},
     )
     rows = [(int(key), frame) for key, frames in chosen.items() for frame in frames]
     project.database.write(
@@ -230,6 +286,8 @@ def _count(summary: PushSummary, one: _Wanted) -> None:
     summary.held_out += one.held_out
     if not one.held_out:
         summary.trained.setdefault(one.track.record.id, []).append(one.frame)
+        if one.kind == CORRECTED:
+            summary.taught.setdefault(one.track.record.id, []).append(one.frame)
 
 
 def _say_people(project: Project, summary: PushSummary) -> None:

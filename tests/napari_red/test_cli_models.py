@@ -88,3 +88,10 @@ def test_a_file_called_like_a_model_that_ships_needs_another_name(session, tmp_p
     assert "a model that ships with napari-red is called so" in said
     assert "choose another name, with --name" in said
     assert "mine" in call("models", session.project_path, "--add", file, "--name", "mine")
+
+
+@pytest.mark.parametrize("minutes", ["-1", "0", "nan", "inf"])
+def test_no_time_at_all_is_no_time_to_train_in(session, minutes):
+    session.close()
+    said = call("finetune", session.project_path, "--minutes", minutes, code=2)
+    assert "no number of minutes above 0" in said

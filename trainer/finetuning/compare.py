@@ -76,7 +76,8 @@ def held_out_faces(pushed: PushedSet) -> FaceSet:
     if not frames:
         raise FinetuneError(
             f"{pushed.folder}: no corrected frame is held out, so there is nothing to compare "
-            "models on; correct at least 5 frames, some of them more than 10 frames apart"
+            "models on; correct at least 5 frames, some of them more than 10 frames apart and as "
+            "far from those that a model learned"
         )
     both = [patch_of(frame.read_image(), frame.landmarks()) for frame in frames]
     return FaceSet(

@@ -14,7 +14,7 @@ class Cancelled(BaseException):
 
 
 @contextmanager
-def heard(commands: int = 0) -> Iterator[threading.Event]:
+def heard(commands: int = 0, *, interrupts: bool = True) -> Iterator[threading.Event]:
     """Listen inside the block; the event says that the run shall stop and keep its best.
 
     A line ``stop`` sets the event. A line ``cancel``, SIGTERM or Ctrl+C raises
@@ -24,6 +24,8 @@ def heard(commands: int = 0) -> Iterator[threading.Event]:
     Parameters
     ----------
     commands : file descriptor, read line by line; 0 is standard input
+    interrupts : whether Ctrl+C is heard. A terminal says it to every program in it, and the
+        one that started this may mean to go on later.
     """
     stop = threading.Event()
 
@@ -39,7 +41,8 @@ def heard(commands: int = 0) -> Iterator[threading.Event]:
             elif word == "cancel":
                 signal.raise_signal(signal.SIGTERM)  # handled in the main thread
 
-    before = {number: signal.signal(number, cancel) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {signal.SIGTERM: cancel, signal.SIGINT: cancel if interrupts else signal.SIG_IGN}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     threading.Thread(target=listen, name="commands", daemon=True).start()
     try:
         yield stop

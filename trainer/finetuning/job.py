@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ from trainer.paths import reachable
 from trainer.pushed_set import PushedSet, read_pushed_set
 
 MODEL_FILE, REPORT_FILE = "model.safetensors", "report.json"
+
+NOTHING_LEARNED = "nothing was learned, because it was stopped before the first update"
 
 PARTS = (1.0, 0.75, 0.5)
 """How far towards the best network: where that got worse on other people, less is tried."""
@@ -166,6 +168,8 @@ def _run(
     )
     run.run()
     verdict, network, part = _judged(run, options.precision)
+    if not run.updates:
+        verdict = replace(verdict, accepted=False, reason=NOTHING_LEARNED)
     options.emit("gate", message=verdict.reason, **_numbers(verdict))
     report = {
         "finished": True,

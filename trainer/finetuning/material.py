@@ -150,7 +150,8 @@ def gather(
     if not held_out:
         raise FinetuneError(
             f"{pushed.folder}: no corrected frame is held out, so nothing could tell whether a new "
-            "model is better; correct at least 5 frames, some of them more than 10 frames apart"
+            "model is better; correct at least 5 frames, some of them more than 10 frames apart "
+            "and as far from those that a model learned"
         )
     if not frames:
         raise FinetuneError(

@@ -29,7 +29,7 @@ from trainer.stages import Batch, clip_batch, still_batch
 
 STATE_FILE = "state.safetensors"
 
-_FEWEST_UPDATES = 4
+_FEWEST_UPDATES = 4  # of each stage, however long they take
 _OVERTIME = 1.2
 _SAVING = 6.0  # seconds kept for what comes after the gate
 
@@ -42,7 +42,8 @@ class RunOptions:
     """How a run is done, beside the recipe.
 
     ``identity`` (JSON values) tells this run from others: a state file with another one is
-    refused. ``budget`` is in seconds. ``should_stop`` ends the run early, keeping its best.
+    refused. ``budget`` is in seconds; the fewest updates of each stage are done even where they
+    take longer. ``should_stop`` ends the run early, keeping its best.
     """
 
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
@@ -106,7 +107,8 @@ class FineTuning:
         self.old = self._measure_base(base.model)
 
     def run(self) -> None:
-        """Train to the end, to an early stop, or until the time is up.
+        """Train to the end, to an early stop, or until the time is up and each stage has done
+        its fewest updates.
 
         Raises
         ------
@@ -131,6 +133,11 @@ class FineTuning:
         """The best network so far, in eval mode, or one a ``part`` of the way to it."""
         self._probe.load_state_dict(_between(self._start, self.best, part))
         return self._probe.eval()
+
+    @property
+    def updates(self) -> int:
+        """Updates that were done and measured, of all stages."""
+        return sum(figures.get("updates", 0) for figures in self.state.figures.values())
 
     def elapsed(self) -> float:
         """Seconds since the run began, breaks left out."""
@@ -208,10 +215,11 @@ class FineTuning:
         figures = state.figures.setdefault(
             stage, {"planned": steps, "error_before": round(state.best_error, 4)}
         )
-        self._tell("stage", message=f"stage {stage}: {steps} updates")
+        longer = self._takes_longer()
+        self._tell("stage", message=f"stage {stage}: {steps} updates{longer}", longer=bool(longer))
         saved = time.monotonic()
         while state.step < steps:
-            if self.options.should_stop() or self.elapsed() > _OVERTIME * self.options.budget:
+            if self.options.should_stop():
                 if state.step:
                     self._evaluate(figures)
                 return False
@@ -221,8 +229,11 @@ class FineTuning:
             took = time.monotonic() - began
             state.seconds[stage] = 0.7 * state.seconds.get(stage, took) + 0.3 * took
             self._tell("step", loss=round(losses["loss"], 4))
-            if state.step % self.recipe.evaluate_every == 0 or state.step == steps:
+            late = state.step >= _FEWEST_UPDATES and self._over_time() > 0
+            if late or state.step % self.recipe.evaluate_every == 0 or state.step == steps:
                 self._evaluate(figures)
+                if late:
+                    break
                 if state.since_best >= self.recipe.patience and state.step < steps:
                     self._tell("eval", message=f"stage {stage} gains nothing more and ends early")
                     break
@@ -230,6 +241,24 @@ class FineTuning:
                 self._save()
                 saved = time.monotonic()
         return True
+
+    def _over_time(self, more: float = 0.0) -> float:
+        """Seconds beyond the time there is after ``more`` seconds; 0 within what is tolerated."""
+        needed, budget = self.elapsed() + more, self.options.budget
+        return needed - budget if needed > _OVERTIME * budget else 0.0
+
+    def _takes_longer(self) -> str:
+        """For a person, where not even the fewest updates fit into the time; else empty."""
+        fewest = sum(
+            min(steps, _FEWEST_UPDATES) * self._cost(stage)
+            for stage, steps in self.state.plan.items()
+            if stage >= self.state.stage
+        )
+        over = self._over_time(fewest + self._gate_seconds + _SAVING)
+        if not over:
+            return ""
+        minutes = f"{over / 60:.1f} minutes"
+        return f"; the machine is busy or slow, so it takes about {minutes} longer than planned"
 
     def _update(self, stage: int, step: int, rate: float, memory: float) -> dict[str, float]:
         rng = seeded(self.options.seed, stage, step)

@@ -25,10 +25,13 @@ class ImprovePanel(QWidget):
 
     Signals
     -------
-    start_wanted, models_wanted, reannotate_wanted, look_wanted : a button was pressed
+    start_wanted : improve the model, or go on with a round that was broken off
+    anew_wanted : improve it with all corrections, whatever was broken off
+    models_wanted, reannotate_wanted, look_wanted : a button was pressed
     """
 
     start_wanted = Signal()
+    anew_wanted = Signal()
     models_wanted = Signal()
     reannotate_wanted = Signal()
     look_wanted = Signal()
@@ -37,7 +40,7 @@ class ImprovePanel(QWidget):
         super().__init__()
         self._improving = improving
         self._steps_before = self._step = 0
-        self._skipped: list[str] = []
+        self._asides: list[str] = []
         self._has_material = False
         self.model = note()
         self.material = note()
@@ -45,7 +48,17 @@ class ImprovePanel(QWidget):
             "Improve the model",
             "Train the whole network on what was corrected and accepted, in its three stages. "
             "You can go on working meanwhile. A model that is not better is not taken.",
-            self._start,
+            lambda: self._start(self.start_wanted),
+        )
+        self.anew = button(
+            "Begin anew",
+            "Drop the round that was broken off, and train on all corrections from the beginning",
+            lambda: self._start(self.anew_wanted),
+        )
+        self.broken_off = note()
+        self.broken_off.setText(
+            "A round was broken off. Corrections made since aren't in it: go on with it, or begin "
+            "anew with all of them."
         )
         self.models = button(
             "Models …",
@@ -75,7 +88,8 @@ class ImprovePanel(QWidget):
             self,
             self.model,
             self.material,
-            row(self.start, self.look),
+            self.broken_off,
+            row(self.start, self.anew, self.look),
             row(self.reannotate, self.models),
             self.progress,
             self.curves,
@@ -110,18 +124,20 @@ class ImprovePanel(QWidget):
         self.start.setEnabled(can_start and not busy)
         self.reannotate.setEnabled(ready and self._has_material and not busy)
         self.models.setEnabled(ready and not busy)
-        self.look.setVisible(interrupted)
+        self.anew.setEnabled(ready and self._has_material)
+        for beside in (self.look, self.anew, self.broken_off):
+            beside.setVisible(interrupted)
         for part in (self.progress, self.stop, self.cancel):
             part.setVisible(busy)
         self.curves.setVisible(busy or bool(self.curves.errors))
 
-    def _start(self) -> None:
+    def _start(self, wanted: Any) -> None:
         self.curves.clear()
         self._steps_before = self._step = 0
-        self._skipped = []
+        self._asides = []
         self.result.setText("")
         self._say("looking for the frames …")
-        self.start_wanted.emit()
+        wanted.emit()
 
     def _on_progress(self, progress: Progress) -> None:
         self.progress.setMaximum(max(progress.total, 1))
@@ -131,20 +147,28 @@ class ImprovePanel(QWidget):
     def _on_event(self, event: dict[str, Any]) -> None:
         kind, message = event["event"], event.get("message")
         if kind == "skipped":
-            self._skipped.append(f"Stage {STAGES[event['stage']]} was left out: {message}.")
-            self.result.setText(" ".join(self._skipped))
+            self._asides.append(f"Stage {STAGES[event['stage']]} was left out: {message}.")
+            self._tell_beside()
         elif kind == "stage":
             self._steps_before += self._step
             self._step = int(event["step"])
             self.curves.set_before(event["error_before"])
+            if event.get("longer"):
+                self._tell_beside(f"{str(message).capitalize()}.")
         elif kind == "step":
             self._step = int(event["step"])
             self._say_step(event)
             self.curves.add_loss(self._steps_before + self._step, event["loss"])
         elif kind == "eval" and "error_now" in event:
             self.curves.add_error(self._steps_before + self._step, event["error_now"])
+        elif kind == "anew":
+            self._asides.append(f"{message}; it begins anew, with all corrections.")
+            self._tell_beside()
         elif kind in ("start", "gate"):
             self._say(str(message))
+
+    def _tell_beside(self, *more: str) -> None:
+        self.result.setText(" ".join([*self._asides, *more]))
 
     def _say_step(self, event: dict[str, Any]) -> None:
         self.progress.setMaximum(max(int(event["steps"]), 1))
@@ -165,7 +189,7 @@ class ImprovePanel(QWidget):
             words = f"The old model stays: {improvement.message.removeprefix('kept the old one: ')}"
         else:
             words = f"{improvement.version.name} is used from now on: {improvement.message}"
-        self.result.setText(" ".join([f"{words}.", *self._skipped, *improvement.notes]))
+        self.result.setText(" ".join([f"{words}.", *self._asides, *improvement.notes]))
 
     def _on_failed(self, message: str) -> None:
         self.result.setText(message)

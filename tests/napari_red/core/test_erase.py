@@ -4,11 +4,12 @@ import sqlite3
 import numpy as np
 import pytest
 
-from napari_red.core import edits, model_store, track_edits
+from napari_red.core import edits, model_store, track_edits, training_folder
 from napari_red.core.blank_video import BlankVideo
 from napari_red.core.erase import ERASED, EraseError, erase_person
 from napari_red.core.records import Prediction
 from napari_red.core.session import Session
+from napari_red.core.training_folder import RoundRunningError, folder_of, running
 
 
 @pytest.fixture
@@ -20,6 +21,14 @@ def session(tmp_path):
         track_edits.name_identity(session, 0, "Anneliese")
         track_edits.name_identity(session, 1, "Bartholomew")
         yield session
+
+
+@pytest.fixture
+def own_data(tmp_path, monkeypatch):
+    """A folder for the person's own data."""
+    monkeypatch.setattr(
+        training_folder.platformdirs, "user_data_path", lambda _: tmp_path / "own data"
+    )
 
 
 def predict(session: Session, faces: int, seed: int = 0) -> None:
@@ -236,3 +245,27 @@ def test_a_folder_that_a_model_lay_in_is_gone_and_models_that_ship_keep_their_na
     called = set(project.run_models(session.video_id).values())
     assert called == {"made", "fine.safetensors, re-tracked", "red-lite"}
     assert model_store.current_name(project) == "red-wide"
+
+
+def test_frames_pushed_for_training_go_too_and_are_told(session, own_data):
+    project = session.project
+    now = folder_of(project)
+    before = now.with_name(f"{now.name.rpartition('-')[0]}-00000000")  # where the project lay
+    another = now.with_name("0123456789abcdef-00000000")
+    for folder in (now, before, another):
+        (folder / "set" / "Anneliese").mkdir(parents=True)
+        (folder / "plan.json").write_text('{"people": ["Anneliese"]}')
+    erased = erase(session)
+    assert erased.pushed
+    assert [folder.exists() for folder in (now, before, another)] == [False, False, True]
+    assert not erase(session, "Bartholomew").pushed
+
+
+def test_nobody_is_erased_while_the_model_learns_from_them(session, own_data):
+    folder = folder_of(session.project)
+    (folder / "set" / "Anneliese").mkdir(parents=True)
+    with running(folder), pytest.raises(RoundRunningError, match="is being improved"):
+        erase(session)
+    assert (folder / "set" / "Anneliese").is_dir()
+    assert [track.identity.name for track in session.tracks] == ["Anneliese", "Bartholomew"]
+    assert erase(session).pushed

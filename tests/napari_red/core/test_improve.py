@@ -6,11 +6,12 @@ import torch
 
 from napari_red.core import improve, model_store
 from napari_red.core.finetune_process import FinetuneProcess, FinetuneProcessError
-from napari_red.core.improve import Improver, trained_frames
+from napari_red.core.improve import Improver, RoundLostError, material, trained_frames
 from napari_red.core.jobs import StopWork
 from napari_red.core.prealign import Settings, prealign
 from napari_red.core.session import Session
-from napari_red.core.track_edits import add_track
+from napari_red.core.track_edits import add_track, name_identity, rename_identity
+from napari_red.core.training_folder import RoundRunningError, running
 from trainer.checkpoint import save_tensors
 from trainer.data.video import open_video
 
@@ -23,6 +24,11 @@ if mode == "break":
     sys.exit("MemoryError: no more")
 if mode == "error":
     print(json.dumps({{"event": "error", "message": "set.json: push again"}}), flush=True)
+    sys.exit(2)
+if mode in ("lasting", "busy"):
+    (out / "state.safetensors").touch()
+    print(json.dumps(
+        {{"event": "error", "message": "no way", "lasting": mode == "lasting"}}), flush=True)
     sys.exit(2)
 if mode == "wait":
     print("not json", flush=True)
@@ -108,6 +114,127 @@ def test_an_error_of_the_trainer_is_told_as_it_is(make_improver):
         improver.train()
 
 
+def test_a_round_that_never_trained_is_not_gone_on_with(make_improver):
+    improver = make_improver("error")
+    improver.push()
+    with pytest.raises(FinetuneProcessError):
+        improver.train()
+    assert not improver.interrupted()  # the next one pushes what is corrected by then
+
+
+def test_a_round_that_broke_before_it_trained_begins_anew(make_improver):
+    improver = make_improver("break")
+    improver.push()
+    with pytest.raises(FinetuneProcessError):
+        improver.train()
+    (improver.folder / "run").rmdir()
+    with pytest.raises(RoundLostError, match="hadn't begun to train"):
+        improver.resume()
+    assert not improver.folder.exists()
+
+
+@pytest.mark.parametrize(("mode", "kept"), [("lasting", False), ("busy", True)])
+def test_what_was_trained_is_kept_unless_it_can_never_be_gone_on_with(make_improver, mode, kept):
+    improver = make_improver(mode)
+    improver.push()
+    with pytest.raises(FinetuneProcessError, match=r"^no way$") as told:
+        improver.train()
+    assert improver.interrupted() == kept
+    assert isinstance(told.value, RoundLostError) != kept
+    if kept:
+        assert make_improver("better").resume().accepted
+
+
+@pytest.fixture
+def broken_off(make_improver):
+    """(model, improver) of a round from a model of the project that was broken off."""
+    first = make_improver("better")
+    first.push()
+    model = first.train().version
+    improver = make_improver("busy")
+    improver.push()
+    with pytest.raises(FinetuneProcessError):
+        improver.train()
+    return model, make_improver("better")
+
+
+def test_a_round_goes_on_though_the_cache_was_cleaned(broken_off, session):
+    model, improver = broken_off
+    model_store.model_file(session.opened()[0], model).unlink()
+    result = improver.resume()
+    assert result.version.parent == model.id
+
+
+def test_a_model_whose_parent_was_deleted_meanwhile_is_kept_without_one(broken_off, session):
+    model, improver = broken_off
+    project, _ = session.opened()
+
+    def delete(event):
+        if event["event"] == "start":
+            model_store.use(project, "red-lite")
+            model_store.delete_model(project, model)
+
+    result = improver.resume(delete)
+    assert result.version.parent is None
+    assert model_store.current(project) == result.version
+
+
+def test_a_round_without_the_model_it_began_from_begins_anew(broken_off, session):
+    model, improver = broken_off
+    project, _ = session.opened()
+    model_store.model_file(project, model).unlink()
+    model_store.use(project, "red-lite")
+    model_store.delete_model(project, model)
+    with pytest.raises(RoundLostError, match=f"{model.name}, which the round began from"):
+        improver.resume()
+    assert not improver.interrupted()
+
+
+def test_a_round_on_somebody_who_is_no_longer_in_the_project_begins_anew(make_improver, session):
+    name_identity(session, 0, "Ada")
+    improver = make_improver("busy")
+    improver.push()
+    with pytest.raises(FinetuneProcessError):
+        improver.train()
+    rename_identity(session, "Ada", "Bea")
+    with pytest.raises(RoundLostError, match="frames of Ada"):
+        make_improver("better").resume()
+
+
+def test_two_rounds_of_a_project_never_run_at_once(make_improver):
+    improver = make_improver("better")
+    improver.push()
+    with running(improver.folder):
+        for begin in (improver.push, improver.train, improver.resume):
+            with pytest.raises(RoundRunningError, match="is being improved"):
+                begin()
+    assert improver.train().accepted
+
+
+def test_a_push_that_is_stopped_leaves_nothing(make_improver):
+    improver = make_improver("better")
+    with pytest.raises(StopWork):
+        improver.push(should_stop=lambda: True)
+    assert not improver.folder.exists()
+
+
+def test_no_training_begins_after_the_window_was_left(make_improver):
+    improver = make_improver("better")
+    improver.push()
+    improver.leave()
+    with pytest.raises(StopWork):
+        improver.train()
+    assert improver.interrupted()
+
+
+def test_a_training_ended_before_it_had_a_process_starts_none(make_improver, tmp_path):
+    make_improver("better")
+    process = improve.FinetuneProcess(tmp_path, "red-lite", tmp_path / "run")
+    process.kill()
+    with pytest.raises(StopWork):
+        list(process.events())
+
+
 def test_stopping_early_still_goes_through_the_gate(make_improver):
     improver = make_improver("wait")
     improver.push()
@@ -151,3 +278,39 @@ def test_what_was_left_out_is_told_with_the_result(make_improver, session, tmp_p
     improver.push()
     (note,) = improver.train().notes
     assert "other.mp4: the video isn't there any more" in note
+
+
+def test_frames_corrected_beside_one_that_was_learned_are_new(make_improver, session):
+    project, _ = session.opened()
+    improver = make_improver("better")
+    improver.push()
+    improver.train()
+    for frame in (4, 6):  # a model learned what was predicted there
+        session.move(frame, 0, {30: (50, 60)})
+    found = material(project)
+    assert (found.corrected, found.new) == (3, 2)
+
+
+def test_faces_labelled_in_part_are_not_counted_and_told(session):
+    project, _ = session.opened()
+    face = add_track(session)
+    session.move(3, face, {i: (50 + i, 60) for i in range(17, 68)})
+    session.move(4, face, {i: (50 + i, 60) for i in range(68)})
+    found = material(project)
+    assert (found.corrected, found.partial) == (2, 1)
+    assert "1 face was labelled in part; annotate that video" in found.words
+
+
+def test_why_there_is_nothing_to_measure_on_is_told_with_what_was_left_out(
+    make_improver, session, tmp_path, make_video
+):
+    other = make_video(tmp_path / "other.mp4", n_frames=30)
+    project, _ = session.opened()
+    with open_video(other) as video, Session(video, project=project) as second:
+        add_track(second)
+        second.move(5, 0, {i: (50 + i, 60) for i in range(68)})
+    other.unlink()
+    improver = make_improver("error")
+    improver.push()
+    with pytest.raises(RoundLostError, match=r"push again .*other.mp4: .* isn't there any more"):
+        improver.train()

@@ -125,6 +125,20 @@ def test_what_a_model_learned_has_the_new_numbers_and_is_never_set_aside(tmp_pat
     assert not chosen.get(str(new), set()) & {100, 110}
 
 
+def test_what_a_person_had_corrected_of_it_has_the_new_numbers_too(tmp_path, merged):
+    a, b = Source(tmp_path, "a", "one", "two"), Source(tmp_path, "b", "three")
+    (track,) = b.tracks
+    learned = {"trained": {str(track): [100, 110]}, "taught": {str(track): [100]}}
+    file = tmp_path / "b.safetensors"
+    save_tensors(file, {"w": torch.ones(3)}, {"network": {}})
+    model_store.add_model(b.project, file, details=learned)
+    both, _ = merged(a, b)
+    (new,) = (t.id for t in both.tracks() if both.video(t.video_id).name == "three")
+    (version,) = model_store.versions(both)
+    assert version.details["trained"] == {str(new): [100, 110]}
+    assert version.details["taught"] == {str(new): [100]}
+
+
 def test_a_track_that_was_deleted_keeps_what_was_learned_of_it(tmp_path, merged):
     a, b = Source(tmp_path, "a", "one"), Source(tmp_path, "b", "two")
     (track,) = b.tracks

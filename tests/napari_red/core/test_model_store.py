@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from napari_red.core import model_store
+from napari_red.core.model_names import ModelNameError
 from napari_red.core.model_store import ModelStoreError
 from napari_red.core.project import Project
 from napari_red.core.settings_table import remember
@@ -86,7 +87,7 @@ def test_the_used_model_is_not_deleted_and_another_leaves_nothing(project, file)
 
 def test_names_are_taken_once(project, file):
     model_store.add_model(project, file, name="mine")
-    with pytest.raises(ModelStoreError, match="choose a name"):
+    with pytest.raises(ModelNameError, match="choose a name"):
         model_store.add_model(project, file, name="mine")
 
 
@@ -97,7 +98,7 @@ def test_no_model_is_called_like_one_that_ships_nor_nothing(project, file, name)
         lambda: model_store.rename_model(project, version, name),
         lambda: model_store.add_model(project, file, name=name),
     ):
-        with pytest.raises(ModelStoreError, match="choose another name"):
+        with pytest.raises(ModelNameError, match="choose another name"):
             act()
     assert [one.name for one in model_store.versions(project)] == ["model 1"]
 
@@ -141,9 +142,9 @@ def test_a_name_is_of_one_model_for_good(project, file):
     model_store.delete_model(project, old)
     new = model_store.add_model(project, file)
     assert (old.name, new.name) == ("model 1", "model 2")
-    with pytest.raises(ModelStoreError, match="no longer in this project"):
+    with pytest.raises(ModelNameError, match="no longer in this project"):
         model_store.rename_model(project, new, "model 1")
-    with pytest.raises(ModelStoreError, match="no longer in this project"):
+    with pytest.raises(ModelNameError, match="no longer in this project"):
         model_store.add_model(project, file, name="model 1")
 
 

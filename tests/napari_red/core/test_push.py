@@ -8,9 +8,17 @@ from napari_red.core.edits import accept
 from napari_red.core.prealign import Settings, prealign
 from napari_red.core.project import Project
 from napari_red.core.push import PushError, push
+from napari_red.core.records import Prediction
 from napari_red.core.session import Session
-from napari_red.core.track_edits import name_identity
+from napari_red.core.track_edits import (
+    add_track,
+    delete_track,
+    merge_tracks,
+    name_identity,
+    swap_tracks,
+)
 from trainer.data.video import open_video
+from trainer.held_out import APART
 from trainer.pushed_set import ACCEPTED, CORRECTED, PREDICTED, read_pushed_set
 
 
@@ -153,3 +161,120 @@ def test_videos_of_one_name_stay_two(two, tmp_path):
     for value, video in of.items():
         corrected = [f for f in found.frames if f.video == video and f.kind == CORRECTED]
         assert {f.landmarks()[30][0] for f in corrected} == {value}
+
+
+def correct(session, face, frames):
+    for frame in frames:
+        session.move(frame, face, {30: (50, 60)})
+
+
+def set_aside(session, folder, **options):
+    """(track, frame) of what is set aside, and of what is learned, in a new push."""
+    project, _ = session.opened()
+    before = set(project.database.read("SELECT track_id, frame FROM held_out"))
+    summary, found = pushed(session, folder, **options)
+    aside = set(project.database.read("SELECT track_id, frame FROM held_out"))
+    assert len([f for f in found.frames if f.held_out]) == summary.held_out
+    return summary, aside - before
+
+
+def test_a_new_frame_is_set_aside_after_the_one_that_was_is_reset(session, tmp_path):
+    correct(session, 0, range(0, 40, 6))
+    _, first = set_aside(session, tmp_path / "one")
+    ((_, frame),) = first
+    session.reset(frame, 0)
+    summary, _ = set_aside(session, tmp_path / "two")
+    assert summary.held_out == 1
+
+
+def test_a_face_that_was_deleted_and_annotated_anew_can_be_improved_on(
+    session, tmp_path, made_truth
+):
+    correct(session, 0, range(0, 40, 3))
+    first, aside = set_aside(session, tmp_path / "one")
+    delete_track(session, 0)
+    new = add_track(session)
+    shapes = [(new, Prediction(i, made_truth(i), np.ones(68, "f4"))) for i in range(40)]
+    session.store(session.start_run("made", "cpu"), shapes)
+    correct(session, new, range(0, 40, 3))
+    summary, again = set_aside(session, tmp_path / "two", trained=first.trained)
+    assert summary.held_out
+    # The track is another one, but a model learned how the face looks in the other frames.
+    assert {frame for _, frame in again} == {frame for _, frame in aside}
+
+
+def test_what_a_model_learned_is_not_set_aside_after_a_merge(session, tmp_path):
+    correct(session, 1, range(0, 40, 3))
+    first, aside = set_aside(session, tmp_path / "one")
+    merge_tracks(session, 0, 1)
+    summary, again = set_aside(session, tmp_path / "two", trained=first.trained)
+    assert summary.held_out
+    assert {frame for _, frame in again} == {frame for _, frame in aside}
+
+
+def test_what_a_model_learned_is_not_set_aside_after_a_swap(session, tmp_path):
+    correct(session, 0, range(0, 40, 3))
+    correct(session, 1, range(0, 40, 3))
+    one, other = (session.track(face).record.id for face in (0, 1))
+    first, before = pushed(session, tmp_path / "one")
+    swap_tracks(session, 0, 1, 0)
+    _, found = pushed(session, tmp_path / "two", trained=first.trained)
+    learned = {("face 1", f) for f in first.taught[other]}  # what face 2 was is face 1 now
+    learned |= {("face 2", f) for f in first.taught[one]}
+    held = {(f.video[-6:], f.number) for f in before.frames if f.held_out}
+    learned = {
+        (face, f)
+        for face, f in learned
+        if not any(was != face and abs(f - near) <= APART for was, near in held)
+    }
+    assert learned
+    aside = {(f.video[-6:], f.number) for f in found.frames if f.held_out}
+    assert aside.isdisjoint(learned)
+
+
+def test_corrected_faces_that_lack_landmarks_are_left_out_and_told(session, tmp_path):
+    project, _ = session.opened()
+    face = add_track(session)
+    session.move(3, face, {i: (50 + i, 60) for i in range(17, 68)})
+    accept(session, 9, [0])
+    with pytest.raises(PushError, match=r"no corrected face has all.* 1 corrected face lacks"):
+        push(project, tmp_path / "set", parent="red-lite")
+    session.move(20, 0, {30: (50, 60)})
+    summary = push(project, tmp_path / "another", parent="red-lite")
+    assert summary.kinds[CORRECTED] == 1
+    (note,) = summary.notes
+    assert note.startswith("1 corrected face lacks landmarks")
+
+
+def test_a_face_with_another_number_of_landmarks_is_left_out_and_told(
+    session, tmp_path, make_video, made_truth
+):
+    project, _ = session.opened()
+    other = make_video(tmp_path / "a seven.mp4", n_frames=30)
+    add_videos(project, [other])
+    with open_video(other) as video, Session(video, project=project) as seven:
+        shapes = [(0, Prediction(i, made_truth(i)[:7], np.ones(7, "f4"))) for i in range(30)]
+        seven.store(seven.start_run("seven", "cpu"), shapes)
+        seven.move(3, 0, {1: (50, 50)})
+    correct(session, 0, (5, 20))
+    summary, found = pushed(session, tmp_path / "set")
+    assert found.n_landmarks == 68
+    assert summary.kinds[CORRECTED] == 2
+    (note,) = summary.notes
+    assert note == (
+        "a seven, face 1: has 7 landmarks, most corrected faces have 68. It is left out."
+    )
+
+
+def test_a_frame_set_aside_that_a_swap_made_a_learned_one_is_so_no_longer(session, tmp_path):
+    project, _ = session.opened()
+    correct(session, 0, range(0, 40, 3))
+    correct(session, 1, range(0, 40, 3))
+    one, other = (session.track(face).record.id for face in (0, 1))
+    project.database.write(lambda db: db.execute("INSERT INTO held_out VALUES (?, 21)", (other,)))
+    learned = {one: [21]}
+    _, found = pushed(session, tmp_path / "one", trained=learned)
+    assert ("face 2", 21) in {(f.video[-6:], f.number) for f in found.frames if f.held_out}
+    swap_tracks(session, 0, 1, 0)
+    _, found = pushed(session, tmp_path / "two", trained=learned)
+    assert 21 not in {f.number for f in found.frames if f.held_out}

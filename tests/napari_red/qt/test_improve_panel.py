@@ -1,13 +1,14 @@
 """The panel on its own, with an improver that does as told."""
 
 import threading
+from pathlib import Path
 
 import pytest
 
 from napari_red._qt.improving import Improving
 from napari_red._qt.panels.improve import ImprovePanel, time_left
-from napari_red.core.improve import Improvement, Material
-from napari_red.core.jobs import StopWork
+from napari_red.core.improve import Improvement, Material, RoundLostError
+from napari_red.core.jobs import Progress, StopWork
 from trainer.errors import RedError
 
 STEP = {"stage": 1, "steps": 10, "error_before": 6.0, "seconds_left": 80.0, "epoch": 0.5}
@@ -22,12 +23,24 @@ class ScriptedImprover:
         self.cancelled = self.stopped = False
         self.result: object = None
         self.is_interrupted = False
+        self.lost = ""
+        self.pushes = 0
+        self.is_slow = False
 
     def interrupted(self):
         return self.is_interrupted
 
     def push(self, report, should_stop):
-        pass
+        self.pushes += 1
+        while self.is_slow:
+            report(Progress(1, 2, "one frame"))
+            if should_stop():
+                raise StopWork
+
+    def resume(self, on_event, *, device):
+        if self.lost:
+            raise RoundLostError(self.lost)
+        return self.train(on_event, device=device)
 
     def train(self, on_event, *, device):
         on_event({"event": "skipped", "stage": 2, "message": "one person only"})
@@ -59,12 +72,13 @@ class ScriptedImprover:
 
 class OpenProject:
     read_only = ""
+    path = Path("talk.red")
 
 
 @pytest.fixture
 def round_(qtbot):
     """(improver, panel) of a project with something to learn from, started."""
-    improver = ScriptedImprover()
+    improver = ScriptedImprover(OpenProject())
     improving = Improving(lambda project: improver)
     panel = ImprovePanel(improving)
     qtbot.addWidget(panel)
@@ -147,6 +161,50 @@ def test_a_crash_is_told_and_can_be_gone_on_from(round_, qtbot):
     panel.start.click()
     qtbot.waitUntil(lambda: "broke off" in panel.result.text())
     assert panel.start.text() == "Go on with the training"
+
+
+def test_a_round_that_was_broken_off_can_be_begun_anew(round_, qtbot):
+    improver, panel = round_
+    assert not panel.anew.isVisible()
+    improver.is_interrupted = True
+    panel.refresh()
+    assert panel.anew.isVisible()
+    assert "made since aren't in it" in panel.broken_off.text()
+    with qtbot.waitSignal(panel.anew_wanted):
+        panel.anew.click()
+
+
+def test_a_round_that_can_not_be_gone_on_with_begins_anew_and_says_why(round_, qtbot):
+    improver, panel = round_
+    improver.lost = "its model is gone"
+    improver.result = Improvement(False, "kept the old one: no", None, {})
+    panel._improving.resume()
+    qtbot.waitUntil(lambda: bool(panel.curves.errors))
+    assert improver.pushes == 1
+    improver.go_on.set()
+    qtbot.waitUntil(lambda: panel.start.isEnabled())
+    assert "its model is gone; it begins anew" in panel.result.text()
+
+
+def test_a_time_that_will_not_do_is_told(round_):
+    _, panel = round_
+    panel._on_event(
+        STEP | {"event": "stage", "step": 0, "longer": True, "message": "stage 1: late"}
+    )
+    assert panel.result.text() == "Stage 1: late."
+
+
+def test_another_project_ends_a_push_at_once_and_says_so(round_, qtbot):
+    improver, panel = round_
+    improver.is_slow = True
+    panel.start.click()
+    qtbot.waitUntil(lambda: panel.progress.format() == "pushing: one frame")
+    job = panel._improving.job
+    panel._improving.set_project(OpenProject())
+    assert not job._thread.is_alive()
+    assert not panel._improving.busy
+    assert not panel.curves.errors  # no training began
+    assert panel.result.text().startswith("Improving the model of talk.red was ended before")
 
 
 @pytest.mark.parametrize(

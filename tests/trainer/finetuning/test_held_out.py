@@ -38,3 +38,13 @@ def test_all_videos_give_some():
 
 def test_frames_trained_on_are_never_chosen_later():
     assert choose_held_out({"a": range(10)}, {}, {"a": range(10)}) == {}
+
+
+def test_frames_that_are_not_corrected_any_more_do_not_count_but_stay_chosen():
+    chosen = {"a": {5, 6}, "gone": {1, 2, 3}}
+    held = choose_held_out({"a": range(20, 140, 6)}, chosen, {})
+    assert chosen["a"] < held["a"]
+    assert len(held["a"] - chosen["a"]) == 3
+    assert held["gone"] == chosen["gone"]
+    few = choose_held_out({"a": range(20, 40, 6)}, chosen, {})
+    assert few == chosen

@@ -291,6 +291,38 @@ def test_time_that_is_up_ends_the_run_with_its_best(tune):
     assert all(row["planned"] < 1000 for row in report["stages"] if "planned" in row)
 
 
+@pytest.mark.usefixtures("better")
+def test_each_stage_does_its_fewest_updates_also_where_the_time_is_up_before_the_first(tune):
+    report, events = tune(recipe=tiny_recipe(updates=(300.0, 0.0)), minutes=1e-6)
+    assert [row["updates"] for row in report["stages"]] == [4, 4, 4]
+    assert len(events.named("step")) == 12
+    assert all(e["longer"] and "longer than planned" in e["message"] for e in events.named("stage"))
+    assert report["accepted"]
+
+
+@pytest.mark.usefixtures("better")
+def test_a_stage_that_becomes_late_ends_with_its_best_and_the_next_has_its_turn(tune, monkeypatch):
+    late = monkeypatch.setattr
+    update = run.FineTuning._update
+
+    def slow(self, stage, step, rate, memory):
+        if rate and (stage, step) == (1, 5):
+            late(run.FineTuning, "elapsed", lambda _: 1e9)
+        return update(self, stage, step, rate, memory)
+
+    late(run.FineTuning, "_update", slow)
+    report, _ = tune(recipe=tiny_recipe(updates=(60.0, 0.0)))
+    assert [row["updates"] for row in report["stages"]] == [6, 4, 4]
+
+
+def test_a_run_stopped_before_its_first_update_has_no_verdict_on_what_it_learned(tune):
+    report, events = tune(should_stop=lambda: True)
+    assert not events.named("step")
+    assert not report["accepted"]
+    assert report["message"] == f"kept the old one: {job.NOTHING_LEARNED}"
+    assert events.named("gate")[0]["message"] == job.NOTHING_LEARNED
+
+
 def test_one_training_at_a_time_on_one_device(tune, tmp_path):
     with (
         device_lock(torch.device("cpu"), "tests", tmp_path / "locks"),

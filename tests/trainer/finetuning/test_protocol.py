@@ -7,7 +7,10 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from pushed_fixtures import write_set
+
+from trainer.finetuning.device_lock import device_lock
 
 pytestmark = pytest.mark.slow
 
@@ -85,6 +88,22 @@ def test_cancel_ends_at_once_and_leaves_nothing_behind(start, tmp_path, how):
     assert until(process, "cancelled")
     assert process.wait(300) == 130
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT there")
+def test_ctrl_c_in_the_terminal_is_left_to_the_program_that_started_it(start, tmp_path):
+    process = start()
+    until(process, "step")
+    process.send_signal(signal.SIGINT)
+    say(process, "stop")
+    assert until(process, "done")
+    assert process.wait(300) == 0
+
+
+def test_what_makes_a_run_fail_for_good_is_told_apart(start, tmp_path):
+    assert until(start(pushed=tmp_path), "error")[-1]["lasting"] is True
+    with device_lock(torch.device("cpu"), "tests", tmp_path / "cache/napari-red/training"):
+        assert until(start(), "error")[-1]["lasting"] is False
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")

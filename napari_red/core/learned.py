@@ -1,0 +1,71 @@
+"""Which frames of a face a model learned, also where the face was another track then."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from napari_red.core.project import Project
+from trainer.held_out import APART
+
+_EXCHANGED = """
+SELECT DISTINCT one.a, other.a FROM changes AS one JOIN changes AS other
+ON one.step_id = other.step_id AND one.kind = other.kind AND one.b = other.b AND one.a < other.a
+WHERE one.kind = 'prediction' OR (
+    one.kind = 'correction' AND (one.before = other.after OR one.after = other.before)
+)
+"""
+"""Pairs of tracks that a merge, split or swap gave frames of each other: no other edit changes
+what is predicted of two faces, or gives one the correction of another."""
+
+
+def learned_frames(project: Project, trained: Mapping[int, Iterable[int]]) -> dict[int, set[int]]:
+    """Track to the frames that a model may have learned of the face that it is now.
+
+    Those of the track itself, of tracks that it ever exchanged frames with, and of tracks of
+    its video that are gone: what they showed may have been annotated anew. Frames that the
+    trainer left out, because they were near one set aside, are none.
+
+    Parameters
+    ----------
+    trained : track to the frames that were pushed for models to be trained on
+    """
+    trained = _without_near(project, trained)
+    learned = {track.id: set(trained.get(track.id, ())) for track in project.tracks()}
+    there = set(learned)
+    for group in _groups(project, {*there, *trained}):
+        every = set().union(*(trained.get(track, ()) for track in group))
+        for track in group & there:
+            learned[track] |= every
+    for track in set(trained) - there:
+        video = _video_of(project, track)
+        for other in project.tracks(video) if video is not None else ():
+            learned[other.id] |= trained[track]
+    return learned
+
+
+def _without_near(project: Project, trained: Mapping[int, Iterable[int]]) -> dict[int, set[int]]:
+    aside: dict[int, set[int]] = {}
+    for track, frame in project.database.read("SELECT track_id, frame FROM held_out"):
+        near = range(frame - APART, frame + APART + 1)
+        aside.setdefault(track, set()).update(near)
+    return {track: set(frames) - aside.get(track, set()) for track, frames in trained.items()}
+
+
+def _groups(project: Project, tracks: set[int]) -> list[set[int]]:
+    """Tracks that exchanged frames, also by way of others."""
+    group_of = {track: {track} for track in tracks}
+    for pair in project.database.read(_EXCHANGED):
+        one, other = (group_of.setdefault(track, {track}) for track in pair)
+        if one is not other:
+            one |= other
+            group_of.update(dict.fromkeys(other, one))
+    return list({id(group): group for group in group_of.values()}.values())
+
+
+def _video_of(project: Project, track: int) -> int | None:
+    """The video of a track that is gone; None where the history doesn't know it."""
+    rows = project.database.read(
+        "SELECT COALESCE(before, after) FROM changes WHERE kind = 'track' AND a = ?", (track,)
+    )
+    return json.loads(rows[0][0])[0] if rows else None
