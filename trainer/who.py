@@ -6,7 +6,7 @@ people nobody trained on, 35 % of 123 videos were nearest to another video of th
 one, and no stranger did (``make_who_axes.py --sure 0.78``, chosen on these; at 0.75 eleven got
 one, two of them a wrong one). Earlier weights knew people better (38 %, and 20 % of the videos
 named, 88 % rightly); a model fine-tuned from those is compared in these axes, which fit it less.
-red-wide knows people better (44 % nearest) and names as few (7 %, all rightly). f_CLS may be sure
+red-wide knows people better (43 % nearest) and names as few (7 %, all rightly). f_CLS may be sure
 of a project's people once it was trained further on them.
 """
 

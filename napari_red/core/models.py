@@ -18,7 +18,7 @@ AUTOMATIC = r"model \d+"
 
 ABOUT = {
     "red-lite": "quick on any computer",
-    "red-wide": "more exact on photographs; for a GPU, twice to thrice as slow without",
+    "red-wide": "more exact; for a GPU, twice to thrice as slow without",
 }
 """What a person chooses between, by the name of a model that ships."""
 
