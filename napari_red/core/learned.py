@@ -30,7 +30,7 @@ def learned_frames(project: Project, trained: Mapping[int, Iterable[int]]) -> di
     ----------
     trained : track to the frames that were pushed for models to be trained on
     """
-    trained = _without_near(project, trained)
+    trained = without_near(project, trained)
     learned = {track.id: set(trained.get(track.id, ())) for track in project.tracks()}
     there = set(learned)
     for group in _groups(project, {*there, *trained}):
@@ -38,13 +38,15 @@ def learned_frames(project: Project, trained: Mapping[int, Iterable[int]]) -> di
         for track in group & there:
             learned[track] |= every
     for track in set(trained) - there:
-        video = _video_of(project, track)
+        video = video_of(project, track)
         for other in project.tracks(video) if video is not None else ():
             learned[other.id] |= trained[track]
     return learned
 
 
-def _without_near(project: Project, trained: Mapping[int, Iterable[int]]) -> dict[int, set[int]]:
+def without_near(project: Project, trained: Mapping[int, Iterable[int]]) -> dict[int, set[int]]:
+    """Track to the frames that were trained on, of those that were pushed: the trainer leaves
+    out what is near a frame set aside."""
     aside: dict[int, set[int]] = {}
     for track, frame in project.database.read("SELECT track_id, frame FROM held_out"):
         near = range(frame - APART, frame + APART + 1)
@@ -63,7 +65,7 @@ def _groups(project: Project, tracks: set[int]) -> list[set[int]]:
     return list({id(group): group for group in group_of.values()}.values())
 
 
-def _video_of(project: Project, track: int) -> int | None:
+def video_of(project: Project, track: int) -> int | None:
     """The video of a track that is gone; None where the history doesn't know it."""
     rows = project.database.read(
         "SELECT COALESCE(before, after) FROM changes WHERE kind = 'track' AND a = ?", (track,)

@@ -22,7 +22,7 @@ from napari_red.core.merge_models import CopiedModels, choose_used, copy_models,
 from napari_red.core.person_names import person_name
 from napari_red.core.project import Project
 from napari_red.core.records import Correction
-from napari_red.core.settings_table import MODEL
+from napari_red.core.settings_table import MODEL, TRAINING
 from napari_red.core.video_names import told_apart
 from napari_red.core.video_rows import place_of
 from trainer.errors import RedError
@@ -235,7 +235,10 @@ class _Copy:
     def _settings(self) -> None:
         self.db.executemany(
             "INSERT OR IGNORE INTO settings VALUES (?, ?)",
-            self.read("SELECT name, value FROM settings WHERE name NOT IN (?, ?)", (TRACES, MODEL)),
+            self.read(
+                "SELECT name, value FROM settings WHERE name NOT IN (?, ?, ?)",
+                (TRACES, MODEL, TRAINING),
+            ),
         )
 
     def _people(self) -> None:

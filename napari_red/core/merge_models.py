@@ -6,13 +6,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from napari_red.core.learned import video_of, without_near
 from napari_red.core.model_names import RE_TRACKED_BY
-from napari_red.core.model_store import ModelVersion, current, current_name, versions
+from napari_red.core.model_store import current, current_name, versions
 from napari_red.core.models import shipped_models
 from napari_red.core.project import Project
 from napari_red.core.settings_table import MODEL, setting
@@ -134,52 +135,60 @@ def note_learned(db: sqlite3.Connection, copies: Iterable[CopiedModels]) -> None
     """Say of each model what it learned in the numbers of the new project, and set nothing
     aside of that. Of a video that was taken from another project, it counts for every face:
     which is which there isn't known."""
-    learned: dict[tuple[int, str], dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
+    told: dict[tuple[int, str], dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
+    learned: dict[int, set[int]] = defaultdict(set)
     details: dict[int, dict[str, Any]] = {}
     for copied in copies:
-        elsewhere = _taken_from_others(db, copied)
+        elsewhere = _Elsewhere(db, copied)
         for version in versions(copied.project):
             number = copied.numbers[version.id]
             details.setdefault(number, version.details)
-            for key, text, frames in _learned(version):
-                track = int(text)
-                here = copied.tracks.get(track)
-                for new in elsewhere.get(track, []) if here is None else [here]:
-                    learned[number, key][new].update(frames)
-    for number, told in details.items():
-        told = told | {
-            key: {str(track): sorted(frames) for track, frames in learned[number, key].items()}
+            for key in _LEARNED:
+                frames = {int(one): set(many) for one, many in version.details.get(key, {}).items()}
+                _add(told[number, key], elsewhere.renumbered(frames))
+                _add(learned, elsewhere.renumbered(without_near(copied.project, frames)))
+    for number, before in details.items():
+        now = before | {
+            key: {str(track): sorted(frames) for track, frames in told[number, key].items()}
             for key in _LEARNED
-            if key in told or learned[number, key]
+            if key in before or told[number, key]
         }
-        db.execute("UPDATE models SET details = ? WHERE id = ?", (json.dumps(told), number))
-    for tracks in learned.values():
-        for track, those in tracks.items():
-            db.executemany(
-                "DELETE FROM held_out WHERE track_id = ? AND frame BETWEEN ? AND ?",
-                [(track, frame - APART, frame + APART) for frame in those],
-            )
+        db.execute("UPDATE models SET details = ? WHERE id = ?", (json.dumps(now), number))
+    for track, frames in learned.items():
+        db.executemany(
+            "DELETE FROM held_out WHERE track_id = ? AND frame BETWEEN ? AND ?",
+            [(track, frame - APART, frame + APART) for frame in frames],
+        )
 
 
-def _learned(version: ModelVersion) -> Iterator[tuple[str, str, list[int]]]:
-    for key in _LEARNED:
-        for track, frames in version.details.get(key, {}).items():
-            yield key, track, frames
+def _add(to: dict[int, set[int]], more: Iterable[tuple[int, set[int]]]) -> None:
+    for track, frames in more:
+        to[track] |= frames
 
 
-def _taken_from_others(db: sqlite3.Connection, copied: CopiedModels) -> dict[int, list[int]]:
-    """Tracks of the project that were not copied, to those of the same video in the new one."""
-    project = copied.project
-    prints = {video.id: video.fingerprint for video in project.videos()}
-    return {
-        track.id: [
-            number
-            for (number,) in db.execute(
-                "SELECT tracks.id FROM tracks JOIN videos ON videos.id = video_id"
-                " WHERE fingerprint = ?",
-                (prints[track.video_id],),
-            )
-        ]
-        for track in project.tracks()
-        if track.id not in copied.tracks
-    }
+class _Elsewhere:
+    """Tracks of a project in the numbers of the new one.
+
+    One that was not copied, also one that was deleted, is every track of the same video there.
+    """
+
+    def __init__(self, db: sqlite3.Connection, copied: CopiedModels) -> None:
+        self._db, self._copied = db, copied
+        self._prints = {video.id: video.fingerprint for video in copied.project.videos()}
+        self._videos = {track.id: track.video_id for track in copied.project.tracks()}
+
+    def renumbered(self, frames: Mapping[int, set[int]]) -> Iterator[tuple[int, set[int]]]:
+        for track, those in frames.items():
+            for new in self._tracks(track):
+                yield new, those
+
+    def _tracks(self, track: int) -> list[int]:
+        if track in self._copied.tracks:
+            return [self._copied.tracks[track]]
+        video = self._videos.get(track) or video_of(self._copied.project, track)
+        rows = self._db.execute(
+            "SELECT tracks.id FROM tracks JOIN videos ON videos.id = video_id"
+            " WHERE fingerprint = ?",
+            (self._prints.get(video or 0),),
+        )
+        return [number for (number,) in rows]

@@ -9,6 +9,9 @@ from napari_red.core.project import Project, ProjectError
 MODEL = "model"
 """Under this is remembered which model is used: its number, or the name of one that ships."""
 
+TRAINING = "id"
+"""Under this is remembered what the folder of a project's rounds of training is called."""
+
 
 def setting(project: Project, name: str) -> str | None:
     """What is remembered under a name."""

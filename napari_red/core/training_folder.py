@@ -13,7 +13,7 @@ import platformdirs
 from filelock import FileLock, Timeout
 
 from napari_red.core.project import Project
-from napari_red.core.settings_table import remember, setting
+from napari_red.core.settings_table import TRAINING, remember, setting
 from trainer.errors import RedError
 
 
@@ -27,10 +27,10 @@ class RoundRunningError(TrainingFolderError):
 
 def folder_of(project: Project) -> Path:
     """The folder of a project's rounds, among the person's own data; it may not be there."""
-    number = setting(project, "id")
+    number = setting(project, TRAINING)
     if number is None:
         number = uuid.uuid4().hex
-        remember(project, "id", number)
+        remember(project, TRAINING, number)
     # A copy of the project has the same number, and trains beside it.
     place = hashlib.sha256(str(project.path.absolute()).encode()).hexdigest()[:8]
     return _all() / f"{number}-{place}"

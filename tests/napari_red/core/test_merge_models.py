@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from napari_red.core import model_store
+from napari_red.core import model_store, training_folder
 from napari_red.core.improve import trained_frames
 from napari_red.core.merge import merge
 from napari_red.core.project import Project
@@ -179,6 +179,49 @@ def test_one_model_of_two_projects_learned_what_either_says(tmp_path, merged):
     assert named(both) == ["model 1"]
     first, second = (t.id for t in both.tracks())
     assert trained_frames(both) == {first: [5], second: [6]}
+
+
+def held_out(project) -> list[int]:
+    return [frame for (frame,) in project.database.read("SELECT frame FROM held_out ORDER BY 1")]
+
+
+def test_frames_set_aside_stay_so_beside_those_that_the_trainer_left_out_for_them(tmp_path, merged):
+    a, b = Source(tmp_path, "a", "one"), Source(tmp_path, "b", "two")
+    (track,) = b.tracks
+    for frame in (20, 200):
+        b.execute("INSERT INTO held_out VALUES (?, ?)", track, frame)
+    pushed = [n for around in (20, 100, 200) for n in range(around - 4, around + 5)]
+    b.model(trained={str(track): [n for n in pushed if n not in (20, 200)]})
+    both, _ = merged(a, b)
+    assert held_out(both) == [20, 200]
+
+
+def test_what_was_learned_of_a_deleted_face_of_a_video_left_out_is_not_set_aside(tmp_path, merged):
+    a, b = Source(tmp_path, "a", "same"), Source(tmp_path, "b", "same")
+    a.execute("INSERT INTO corrections VALUES (?, 3, X'00')", a.tracks[0])
+    a.execute("INSERT INTO held_out VALUES (?, 50)", a.tracks[0])
+    (track,) = b.tracks
+    b.model(trained={str(track + 1): [50]})
+    b.execute("INSERT INTO steps VALUES (1, '', '', 1, 'do', 'delete', NULL, NULL, NULL)")
+    b.execute(
+        "INSERT INTO changes (step_id, kind, a, b, before, after)"
+        " VALUES (1, 'track', ?, 0, '[1, 1, 68, null]', NULL)",
+        track + 1,
+    )
+    both, _ = merged(a, b)
+    (kept,) = (t.id for t in both.tracks())
+    assert trained_frames(both) == {kept: [50]}
+    assert held_out(both) == []
+
+
+def test_a_merged_project_has_rounds_of_training_of_its_own(tmp_path, merged, monkeypatch):
+    monkeypatch.setattr(training_folder.platformdirs, "user_data_path", lambda _: tmp_path / "data")
+    a, b = Source(tmp_path, "a", "one"), Source(tmp_path, "b", "two")
+    pushed = training_folder.folder_of(a.project)
+    pushed.mkdir(parents=True)
+    both, _ = merged(a, b)
+    training_folder.forget_pushed(both)
+    assert pushed.is_dir()
 
 
 def runs(project) -> list[str]:

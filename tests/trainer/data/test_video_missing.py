@@ -157,7 +157,7 @@ def test_pictures_of_vp8_that_are_not_shown_are_no_damage(tmp_path: Path) -> Non
     assert warnings_of(path) == []
 
 
-@pytest.mark.parametrize("kind", set(KINDS) - {"no_times.h264"})
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"no_times.h264"}))
 def test_nothing_is_said_of_whole_videos(made: dict[str, Path], kind: str) -> None:
     assert warnings_of(made[kind]) == []
 
