@@ -154,10 +154,10 @@ def note_learned(db: sqlite3.Connection, copies: Iterable[CopiedModels]) -> None
             if key in before or told[number, key]
         }
         db.execute("UPDATE models SET details = ? WHERE id = ?", (json.dumps(now), number))
-    for track, frames in learned.items():
+    for track, near in learned.items():
         db.executemany(
             "DELETE FROM held_out WHERE track_id = ? AND frame BETWEEN ? AND ?",
-            [(track, frame - APART, frame + APART) for frame in frames],
+            [(track, frame - APART, frame + APART) for frame in near],
         )
 
 
