@@ -83,7 +83,7 @@ def import_(
         Session(film, project=opened) as session,
     ):
         summary = import_labels(session, format, labels, trusted=trusted)
-    for note in summary.notes:
+    for note in [*session.recounted, *summary.notes]:
         console.print(note, style="yellow", soft_wrap=True, highlight=False, markup=False)
     console.print(f"{summary.faces} faces in {summary.frames} frames imported into {project}")
 

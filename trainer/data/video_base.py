@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -103,6 +103,11 @@ class Video(ABC):
         """Add to `warnings`, once."""
         if text not in self.warnings:
             self.warnings.append(text)
+
+    @property
+    def lost(self) -> Set[int]:
+        """Numbers of the frames known so far whose data is damaged: there is no picture."""
+        return frozenset()
 
     @property
     def frame_bytes(self) -> int:
