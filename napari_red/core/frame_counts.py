@@ -1,10 +1,13 @@
-"""How many frames a video has, where an earlier version counted otherwise.
+"""Frames that can't be decoded: how many a video has with them, and what to say of them.
 
-Earlier versions left frames that can't be decoded out, and the frames after them had lower
-numbers.
+Earlier versions left them out, and the frames after them had lower numbers.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
 
 from napari_red.core import video_rows
 from napari_red.core.project import Project
@@ -37,3 +40,15 @@ def count_again(project: Project, record: VideoRecord, video: Video) -> list[str
         f"to {abs(more)} frame{'s' * (abs(more) != 1)} {'early' if more > 0 else 'late'}: look at "
         "them, and correct them or align these frames again"
     ]
+
+
+def cant_be_decoded(name: str, frames: Iterable[int]) -> str:
+    """A sentence on the frames of a video that are left out, of which there is at least one."""
+    numbers = np.unique(list(frames))
+    parts = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
+    said = ", ".join(str(p[0]) if len(p) == 1 else f"{p[0]} to {p[-1]}" for p in parts)
+    one = len(numbers) == 1
+    return (
+        f"{name}: frame{'' if one else 's'} {said} can't be decoded, the file is damaged there; "
+        f"{'it is' if one else 'they are'} left out."
+    )

@@ -82,6 +82,15 @@ class Video(ABC):
             )
         return self._frame(number)
 
+    def sound_frame(self, number: int) -> np.ndarray | None:
+        """As `frame`, but None where the frame's data is damaged."""
+        try:
+            return self.frame(number)
+        except VideoError:
+            if number not in self.lost:
+                raise
+            return None
+
     def frames(
         self, start: int = 0, stop: int | None = None, step: int = 1
     ) -> Iterator[tuple[int, np.ndarray]]:
