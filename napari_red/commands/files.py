@@ -63,6 +63,8 @@ def export(
             f"{summary.faces} faces, {summary.corrected} of them corrected by a person; "
             f"{summary.without_face} frames without a face"
         )
+        for note in summary.notes:
+            console.print(note, style="yellow", soft_wrap=True, highlight=False, markup=False)
 
 
 def import_(
