@@ -223,7 +223,8 @@ def say_exported(summary: ExportSummary) -> str:
     """How an export went, in one line."""
     faces = f"{summary.faces} face{'s' * (summary.faces != 1)}"
     lost = f"; {summary.without_face} frames without a face" if summary.without_face else ""
-    return f"{faces} in {summary.out}, {summary.corrected} of them corrected{lost}."
+    said = f"{faces} in {summary.out}, {summary.corrected} of them corrected{lost}."
+    return " ".join([said, *summary.notes])
 
 
 def _say_prealigned(summary: PrealignSummary) -> str:
@@ -249,6 +250,8 @@ def _say_added(added: Added) -> str:
     if added.known:
         parts.append(f"{len(added.known)} known already")
     said = ", ".join(parts)
-    if not added.failed:
-        return f"{said}."
-    return f"{said}, {len(added.failed)} failed: {added.failed[0][1]}"
+    if added.failed:
+        said = f"{said}, {len(added.failed)} failed: {added.failed[0][1]}"
+    elif not added.notes:
+        said = f"{said}."
+    return ". ".join([said, *added.notes])

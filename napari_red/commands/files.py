@@ -63,6 +63,8 @@ def export(
             f"{summary.faces} faces, {summary.corrected} of them corrected by a person; "
             f"{summary.without_face} frames without a face"
         )
+        for note in summary.notes:
+            console.print(note, style="yellow", soft_wrap=True, highlight=False, markup=False)
 
 
 def import_(
@@ -83,7 +85,7 @@ def import_(
         Session(film, project=opened) as session,
     ):
         summary = import_labels(session, format, labels, trusted=trusted)
-    for note in summary.notes:
+    for note in [*session.recounted, *summary.notes]:
         console.print(note, style="yellow", soft_wrap=True, highlight=False, markup=False)
     console.print(f"{summary.faces} faces in {summary.frames} frames imported into {project}")
 

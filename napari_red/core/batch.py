@@ -144,7 +144,7 @@ class Batch:
                 known = self._known = self._known or KnownAnswers(aligner)
                 summary = prealign(session, aligner, settings, report, stop, known=known)
             lost = f", no face in {summary.without_face}" if summary.without_face else ""
-            return " ".join([f"{summary.frames} frames{lost}", *summary.notes])
+            return " ".join([f"{summary.frames} frames{lost}", *summary.notes, *session.recounted])
 
         try:
             return each_video(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from napari_red.core.annotation import VideoAnnotation, pseudonyms
 from napari_red.core.formats.base import Options
 from napari_red.core.formats.registry import format_called
+from napari_red.core.frame_counts import cant_be_decoded, count_again
 from napari_red.core.gather import annotations_of, project_id
 from napari_red.core.jobs import ProgressCallback, ShouldStop
 from napari_red.core.locate import locate
@@ -37,7 +39,8 @@ class ExportChoice:
     only_accepted : leave out the frames nobody accepted
     n_points : 68, or the 7 that some sets use (``.pts`` and others)
     pseudonyms : "person_01" and so on in the place of names
-    pictures : write the frames' pictures too, where the format refers to pictures
+    pictures : write the frames' pictures too, where the format refers to pictures; frames that
+        can't be decoded are left out then
     """
 
     format: str = "pts"
@@ -58,6 +61,7 @@ class ExportSummary:
     faces : faces in frames that were exported
     corrected : how many of these a person corrected
     without_face : frames that are worked on, and in which no face was exported
+    notes : what was left out, and what should be looked at
     """
 
     out: Path
@@ -65,6 +69,7 @@ class ExportSummary:
     faces: int
     corrected: int
     without_face: int
+    notes: tuple[str, ...] = ()
 
 
 def export_project(
@@ -118,7 +123,7 @@ def export_project(
             annotations, out_dir, options, on_progress, should_stop
         )
     wanted = [video.wanted_frames for video in chosen]
-    return _summary(Path(out_dir), written, annotations, wanted, choice)
+    return _summary(Path(out_dir), written, annotations, wanted, choice, pictures)
 
 
 def export_session(
@@ -144,6 +149,7 @@ def _summary(
     annotations: Sequence[VideoAnnotation],
     wanted: Sequence[range],
     choice: ExportChoice,
+    pictures: _Pictures,
 ) -> ExportSummary:
     faces = corrected = without = 0
     for video, frames in zip(annotations, wanted, strict=True):
@@ -152,11 +158,12 @@ def _summary(
             shown = (face.labelled & face.visible).any(axis=1)
             if choice.only_accepted:
                 shown &= face.accepted
+            shown &= ~np.isin(face.frames, list(pictures.lost[video.name]))
             faces += int(shown.sum())
             corrected += int((shown & face.corrected.any(axis=1)).sum())
             seen.update(face.frames[np.flatnonzero(shown)].tolist())
         without += len(set(frames) - seen)
-    return ExportSummary(out, tuple(written), faces, corrected, without)
+    return ExportSummary(out, tuple(written), faces, corrected, without, pictures.notes)
 
 
 class _Pictures:
@@ -166,17 +173,34 @@ class _Pictures:
     ----------
     project : its videos are looked for where they may have been moved to
     videos : by the name that each is exported under
+
+    Attributes
+    ----------
+    lost : frames that were asked for and can't be decoded, by the name of their video
     """
 
     def __init__(self, project: Project, videos: dict[str, VideoRecord]) -> None:
         self._project, self._videos = project, videos
         self._open: tuple[str, Video] | None = None
+        self._recounted: list[str] = []
+        self.lost: defaultdict[str, set[int]] = defaultdict(set)
 
-    def __call__(self, video: VideoAnnotation, frame: int) -> np.ndarray:
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to tell about the videos that were opened."""
+        lost = [cant_be_decoded(name, frames) for name, frames in self.lost.items() if frames]
+        return (*self._recounted, *lost)
+
+    def __call__(self, video: VideoAnnotation, frame: int) -> np.ndarray | None:
         if self._open is None or self._open[0] != video.name:
             self._close()
-            self._open = (video.name, open_video(locate(self._project, self._videos[video.name])))
-        return self._open[1].frame(frame)
+            record = self._videos[video.name]
+            self._open = (video.name, open_video(locate(self._project, record)))
+            self._recounted += count_again(self._project, record, self._open[1])
+        image = self._open[1].sound_frame(frame)
+        if image is None:
+            self.lost[video.name].add(frame)
+        return image
 
     def _close(self) -> None:
         if self._open is not None:

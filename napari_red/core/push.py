@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_red.core.chunks import chunk_of
+from napari_red.core.frame_counts import cant_be_decoded, count_again
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
 from napari_red.core.learned import learned_frames
 from napari_red.core.locate import MovedVideoError, locate
@@ -82,9 +83,9 @@ def push(
     """Push what was corrected and accepted in a project, with the frames round it.
 
     A video is looked for where it may have been moved to; one that isn't found, or in whose
-    place another lies, is left out, and so are corrected faces that lack landmarks, and those
-    of another number of landmarks than most; the summary says so. Which corrected frames are held
-    out is chosen here, once, and kept in the project.
+    place another lies, is left out, and so are frames that can't be decoded, corrected faces that
+    lack landmarks, and those of another number of landmarks than most; the summary says so. Which
+    corrected frames are held out is chosen here, once, and kept in the project.
 
     Parameters
     ----------
@@ -137,7 +138,7 @@ def push(
     with PushedSetWriter(folder, n_landmarks, parent=parent) as writer:
         for video in videos:
             try:
-                for one, image in _pictures(project, video, wanted[video.id]):
+                for one, image in _pictures(project, video, wanted[video.id], summary.notes):
                     if should_stop():
                         raise StopWork
                     _add(writer, video, one, image, several=len(tracks[video.id]) > 1)
@@ -249,15 +250,22 @@ def _wanted(
 
 
 def _pictures(
-    project: Project, video: VideoRecord, wanted: list[_Wanted]
+    project: Project, video: VideoRecord, wanted: list[_Wanted], notes: list[str]
 ) -> Iterator[tuple[_Wanted, np.ndarray]]:
+    """What is wanted of a video with its pictures, but what has none, of which there is a note."""
     with open_video(locate(project, video)) as opened:
+        notes += count_again(project, video, opened)
         image, shown = None, -1
+        lost: set[int] = set()
         for one in sorted(wanted, key=lambda one: one.frame):
             if one.frame != shown:
-                image, shown = opened.frame(one.frame), one.frame
-            assert image is not None
-            yield one, image
+                image, shown = opened.sound_frame(one.frame), one.frame
+            if image is None:
+                lost.add(one.frame)
+            else:
+                yield one, image
+        if lost:
+            notes.append(cant_be_decoded(video.name, lost))
 
 
 def _add(

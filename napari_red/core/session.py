@@ -18,6 +18,7 @@ import numpy as np
 
 from napari_red.core import video_rows
 from napari_red.core.cells import Address
+from napari_red.core.frame_counts import count_again
 from napari_red.core.frame_view import FrameView
 from napari_red.core.history import Step
 from napari_red.core.places import default_places, make_new, open_existing, read_only_warning
@@ -49,6 +50,8 @@ class Session:
     ----------
     warnings : list of str
         What the person should know about the project; the video has its own.
+    recounted : list of str
+        Those of them that say that the video has another number of frames than was noted.
 
     Raises
     ------
@@ -66,6 +69,7 @@ class Session:
         self.video = video
         self.fingerprint = video_fingerprint(video.path)
         self.warnings: list[str] = []
+        self.recounted: list[str] = []
         self.listeners: list[Change] = []
         self._lock = threading.RLock()
         self._places = (
@@ -356,9 +360,12 @@ class Session:
             if self._project is None:
                 self._project = make_new(self._places, self.warnings)
             if self._record is None:
-                self._record = self._project.add_video(
+                record = self._project.add_video(
                     self.video.path, self.fingerprint, **video_rows.described(self.video)
                 )
+                self.recounted = count_again(self._project, record, self.video)
+                self.warnings += self.recounted
+                self._record = self._project.video(record.id)
             return self._project, self._record
 
     def reload(self) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -186,6 +186,10 @@ class VideoFile(Video):
         self._closed = False
         self._lock = threading.Lock()
 
+    @property
+    def lost(self) -> Set[int]:
+        return frozenset(self._opened.index.lost)
+
     def reopen(self) -> VideoFile:
         return VideoFile(self._opened)
 
@@ -219,7 +223,7 @@ class VideoFile(Video):
                 try:
                     image = self._picture(decoder, number)
                 except VideoError:
-                    if number not in self._opened.index.lost:
+                    if number not in self.lost:
                         raise
                     self.warn(f"frame {number} can't be decoded, its data is damaged: left out")
                 else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -82,6 +82,15 @@ class Video(ABC):
             )
         return self._frame(number)
 
+    def sound_frame(self, number: int) -> np.ndarray | None:
+        """As `frame`, but None where the frame's data is damaged."""
+        try:
+            return self.frame(number)
+        except VideoError:
+            if number not in self.lost:
+                raise
+            return None
+
     def frames(
         self, start: int = 0, stop: int | None = None, step: int = 1
     ) -> Iterator[tuple[int, np.ndarray]]:
@@ -103,6 +112,11 @@ class Video(ABC):
         """Add to `warnings`, once."""
         if text not in self.warnings:
             self.warnings.append(text)
+
+    @property
+    def lost(self) -> Set[int]:
+        """Numbers of the frames known so far whose data is damaged: there is no picture."""
+        return frozenset()
 
     @property
     def frame_bytes(self) -> int:

@@ -55,7 +55,8 @@ def check(path: Path, index: PacketIndex) -> tuple[av.VideoFrame, list[str]]:
         in_order = list(head) == sorted(head)
         if in_order:
             end = listed if n_head == listed else max(head) + 1
-            gap = _first_gap(list(head), end, {int(index.shown[n]) for n in index.silent})
+            silent = {int(index.shown[n]) for n in index.silent}
+            gap = _first_gap(index, list(head), end, silent)
             index.damaged |= gap is not None
         if in_order and index.damaged:
             gap = None if gap is None else gap - min(head)
@@ -76,10 +77,11 @@ def check(path: Path, index: PacketIndex) -> tuple[av.VideoFrame, list[str]]:
     return first, warnings
 
 
-def _first_gap(shown: list[int], end: int, silent: set[int]) -> int | None:
+def _first_gap(index: PacketIndex, shown: list[int], end: int, silent: set[int]) -> int | None:
     """The first frame that should have come after the first one that did, and didn't.
 
-    Before the first there may be some that need a picture that isn't in the file.
+    Before the first there may be some that need a picture that isn't in the file. Where a
+    packet may hold less than a picture, only a decoder's error tells that one is missing.
 
     Parameters
     ----------
@@ -87,6 +89,8 @@ def _first_gap(shown: list[int], end: int, silent: set[int]) -> int | None:
     end : the number up to which they were asked for
     silent : numbers of those that may be missing
     """
+    if index.partial and not index.damaged:
+        return None
     if not shown or (np.diff(sorted(shown)) == 2).all():  # a packet for each half of a picture
         return None
     return min(set(range(min(shown), end)) - set(shown) - silent, default=None)
@@ -165,7 +169,7 @@ def _missing_packet(index: PacketIndex, came: np.ndarray, listed: np.ndarray) ->
     numbers = sorted(place[came].tolist())
     # Where no times tell the order, those left out at the start follow the first that isn't.
     asked = numbers[1:] if index.pts_guessed else numbers
-    gap = _first_gap(asked, len(listed), {int(place[n]) for n in index.silent})
+    gap = _first_gap(index, asked, len(listed), {int(place[n]) for n in index.silent})
     return None if gap is None else int(np.searchsorted(numbers, gap))
 
 

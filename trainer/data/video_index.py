@@ -27,6 +27,11 @@ _AS_BEFORE = 20
 """Bytes: an MPEG-4 packet below it may say only that the picture stays."""
 
 
+_PARTIAL = frozenset(["h264", "mpeg2video", "vc1", "vp9"])
+"""Codecs of which a packet may hold a field only, or a picture that isn't shown. Their decoders
+say of data that makes no sense that it is so."""
+
+
 @dataclass
 class PacketIndex:
     """The packets of one video stream, in the file's order, and the order they are shown in.
@@ -55,6 +60,8 @@ class PacketIndex:
         Decode with one thread only.
     silent : set of int
         Ordinals of packets that may be whole and yet show no picture of their own.
+    partial : bool
+        A packet may hold less than a picture that is shown: one that gives none is no damage.
     lost : set of int
         Frames known not to be decodable, even from the start.
     dirty : set of int
@@ -73,6 +80,7 @@ class PacketIndex:
     damaged: bool = False
     one_thread: bool = False
     silent: set[int] = field(default_factory=set)
+    partial: bool = False
     lost: set[int] = field(default_factory=set)
     dirty: set[int] = field(default_factory=set)
 
@@ -296,6 +304,7 @@ def scan(path: Path) -> tuple[PacketIndex, list[str]]:
         rate=rate,
         pts_guessed=guessed or not complete,
         silent=silent,
+        partial=codec.name in _PARTIAL,
     )
     if breaks_at is not None and (gone := gif_warning(path, breaks_at, index.n_frames)):
         return index, [gone]

@@ -36,8 +36,8 @@ class FormatError(RedError):
     """Annotation files that can't be written or read."""
 
 
-FrameImage = Callable[[VideoAnnotation, int], np.ndarray]
-"""A video and a frame from 0 to (H, W, 3) uint8 RGB."""
+FrameImage = Callable[[VideoAnnotation, int], np.ndarray | None]
+"""A video and a frame from 0 to (H, W, 3) uint8 RGB, or None where that can't be decoded."""
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,8 @@ def write(
         for video_id, video in enumerate(annotations, 1):
             pictures = Pictures(video, out, options)
             for frame, faces in video.by_frame():
-                pictures.write(frame)
+                if not pictures.write(frame):
+                    continue
                 images.append(_image(len(images) + 1, video_id, video, frame, pictures))
                 for face, row in faces:
                     steps.step(str(path))

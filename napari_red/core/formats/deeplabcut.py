@@ -63,16 +63,19 @@ def write_labels(
         name = file_name(video.name)
         folder = out / "labeled-data" / name
         claim_folder(folder, f"CollectedData_{SCORER}.*", "tables", options.origin(video))
-        frames = [frame for frame, _ in video.by_frame()]
         pictures = Pictures(video, out, options)
-        files = [_picture(video, pictures, frame) for frame in frames]
-        for frame, file in zip(frames, files, strict=True):
+        files: dict[int, str] = {}
+        for frame, _ in video.by_frame():
             steps.step(video.name)
-            pictures.write(frame, folder / file)
+            file = _picture(video, pictures, frame)
+            if pictures.write(frame, folder / file):
+                files[frame] = file
+        if not files:
+            continue
         with needs("DeepLabCut files"):
             import pandas as pd
-        index = pd.MultiIndex.from_tuples([("labeled-data", name, file) for file in files])
-        table = _table(video, frames, index, likelihood=False)
+        index = pd.MultiIndex.from_tuples([("labeled-data", name, file) for file in files.values()])
+        table = _table(video, list(files), index, likelihood=False)
         written += _save(table, folder / f"CollectedData_{SCORER}", options.origin(video))
     return written
 

@@ -56,7 +56,8 @@ def write(
         ):
             file.write(_HEAD.format(name=escape(video.name)))
             for frame, faces in video.by_frame():
-                pictures.write(frame)
+                if not pictures.write(frame):
+                    continue
                 file.write(
                     f"<image file={quoteattr(pictures.name(frame))} width='{video.width}' "
                     f"height='{video.height}'>\n"

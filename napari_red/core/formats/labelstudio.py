@@ -68,7 +68,8 @@ def _tasks(
         pictures = Pictures(video, out, options)
         names = individuals(video.faces)
         for frame, faces in video.by_frame():
-            pictures.write(frame)
+            if not pictures.write(frame):
+                continue
             regions: list[Record] = []
             for face, row in faces:
                 steps.step(video.name)

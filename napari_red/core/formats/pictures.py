@@ -54,20 +54,25 @@ class Pictures:
         """The file name of the picture of a frame (from 0)."""
         return PurePosixPath(self.name(frame)).name
 
-    def write(self, frame: int, path: Path | None = None) -> None:
-        """Write the picture of a frame, if pictures are wanted."""
+    def write(self, frame: int, path: Path | None = None) -> bool:
+        """Write the picture of a frame, if pictures are wanted; False where it has none, so
+        that the frame is to be left out."""
         if self._make is None:
-            return
+            return True
+        image = self._make(self._video, frame)
+        if image is None:
+            return False
         path = path or self._out / self.name(frame)
         if path.parent not in self._claimed:
             claim_folder(path.parent, "*.png", "pictures", self._origin)
             self._claimed.add(path.parent)
         partial = path.with_name(f".partial.{path.name}")
         try:
-            iio.imwrite(partial, self._make(self._video, frame), extension=".png")
+            iio.imwrite(partial, image, extension=".png")
             os.replace(partial, path)
         except OSError as error:
             raise unwritable(path, error) from error
+        return True
 
 
 class FramesByPicture:

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from make_videos import damage_frame
 
 from napari_red.core.add_videos import add_videos
 from napari_red.core.edits import accept
@@ -278,3 +279,31 @@ def test_a_frame_set_aside_that_a_swap_made_a_learned_one_is_so_no_longer(sessio
     swap_tracks(session, 0, 1, 0)
     _, found = pushed(session, tmp_path / "two", trained=learned)
     assert 21 not in {f.number for f in found.frames if f.held_out}
+
+
+def test_frames_that_cannot_be_decoded_are_left_out_and_told_once(
+    tmp_path, make_video, make_aligner
+):
+    path = make_video(tmp_path / "talk.mp4", n_frames=40)
+    with open_video(path) as whole, Session(whole, tmp_path / "whole.red") as session:
+        prealign(session, make_aligner(), Settings("made"))
+        predictions = session.project.predictions(session.tracks[0].id)
+    for number in (19, 20, 21):
+        damage_frame(path, path, number)
+    with open_video(path) as video, Session(video) as session:
+        session.store(session.start_run("made", "cpu"), [(0, one) for one in predictions])
+        correct(session, 0, (5, 20, 33))
+        summary, found = pushed(session, tmp_path / "set")
+    assert [f.number for f in found.frames if f.kind == CORRECTED] == [5, 33]
+    assert not {19, 20, 21} & {frame.number for frame in found.frames}
+    (note,) = summary.notes
+    assert note.startswith("talk: frames 19 to 21 can't be decoded")
+
+
+def test_a_set_of_a_video_that_an_earlier_version_counted_otherwise_says_so(session, tmp_path):
+    correct(session, 0, (20,))
+    project, record = session.opened()
+    project.database.write(lambda db: db.execute("UPDATE videos SET n_frames = 38"))
+    summary, _ = pushed(session, tmp_path / "set")
+    assert any("an earlier version counted 38" in note for note in summary.notes)
+    assert project.video(record.id).n_frames == 40

@@ -8,9 +8,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from make_videos import KINDS, OPEN_GOP, UNEVEN, number_in, numbered_picture, write_video
+from make_videos import B_FRAMES, KINDS, OPEN_GOP, UNEVEN, number_in, numbered_picture, write_video
 
 from trainer.data.video import open_video
+from trainer.data.video_decoder import Decoder
 
 NOT_CODED = bytes([0, 0, 1, 0xB6, 0x50, 0x40])
 """An MPEG-4 packet that says: the picture stays (25 a second)."""
@@ -154,6 +155,27 @@ def test_pictures_of_vp8_that_are_not_shown_are_no_damage(tmp_path: Path) -> Non
 
     path = copied(whole, tmp_path / "hidden.webm", change)
     assert numbers_of(path) == [n for n in range(40) if n not in (7, 20)]
+    assert warnings_of(path) == []
+
+
+@pytest.mark.parametrize("options", [{}, B_FRAMES])
+def test_packets_that_hold_half_a_picture_here_and_there_are_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, str]
+) -> None:
+    path = write_video(tmp_path / "fields.mkv", b_frames=2 * bool(options), options=options)
+    with open_video(path) as video:
+        index = video._opened.index
+    second = {int(index.order[number]) for number in (1, 3, 6, 20, 33)}
+    whole = Decoder._next
+
+    def without_second_halves(decoder: Decoder):
+        item = whole(decoder)
+        while item is not None and int(decoder.index.order[item[0]]) in second:
+            item = whole(decoder)
+        return item
+
+    monkeypatch.setattr(Decoder, "_next", without_second_halves)
+    assert numbers_of(path) == [n for n in range(40) if n not in (1, 3, 6, 20, 33)]
     assert warnings_of(path) == []
 
 
