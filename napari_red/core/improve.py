@@ -32,8 +32,7 @@ from napari_red.core.training_folder import folder_of, running
 
 Event = dict[str, Any]
 _PLAN, _RUN = "plan.json", "run"
-_STATE = "state.safetensors"  # in _RUN, see docs/finetune.md
-_TRAINED = (_STATE, "report.json")
+_TRAINED = ("state.safetensors", "report.json")  # in _RUN, see docs/finetune.md
 
 
 @dataclass(frozen=True)
@@ -274,8 +273,7 @@ class Improver:
         return summary
 
     def _check_trained(self) -> None:
-        run = self.folder / _RUN
-        if not any((run / name).is_file() for name in _TRAINED):
+        if not self._has_trained():
             self._lose("The round that was broken off hadn't begun to train")
         known = {one.name for one in self.project.identities()}
         gone = sorted(set(self._plan()["people"]) - known)
@@ -284,6 +282,9 @@ class Improver:
                 f"The round that was broken off has frames of {', '.join(gone)}, and nobody in the "
                 "project is called so any more"
             )
+
+    def _has_trained(self) -> bool:
+        return any((self.folder / _RUN / name).is_file() for name in _TRAINED)
 
     def _followed(self, process: FinetuneProcess, on_event: Callable[[Event], None]) -> Event:
         """What the training said last: that it is done."""
@@ -296,7 +297,7 @@ class Improver:
                 if event["event"] == "done":
                     done = event
         except FinetuneRefusedError as refused:
-            if refused.lasting or not (self.folder / _RUN / _STATE).is_file():
+            if refused.lasting or not self._has_trained():
                 self._lose(" ".join([str(refused), *self._plan().get("notes", ())]))
             raise
         finally:

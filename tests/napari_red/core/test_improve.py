@@ -145,6 +145,18 @@ def test_what_was_trained_is_kept_unless_it_can_never_be_gone_on_with(make_impro
         assert make_improver("better").resume().accepted
 
 
+@pytest.mark.parametrize("left", ["state.safetensors", "report.json"])
+def test_a_wrong_device_leaves_what_was_trained(session, tmp_path, left):
+    improver = Improver(session.opened()[0], tmp_path / "training")
+    improver.push()
+    (improver.folder / "run").mkdir()
+    (improver.folder / "run" / left).write_bytes(b"hours of training")
+    with pytest.raises(FinetuneProcessError, match="no device is called 'gpu'"):
+        improver.resume(device="gpu")
+    assert improver.interrupted()
+    assert (improver.folder / "run" / left).read_bytes() == b"hours of training"
+
+
 @pytest.fixture
 def broken_off(make_improver):
     """(model, improver) of a round from a model of the project that was broken off."""
