@@ -275,12 +275,11 @@ class Improver:
     def _check_trained(self) -> None:
         if not self._has_trained():
             self._lose("The round that was broken off hadn't begun to train")
-        known = {one.name for one in self.project.identities()}
-        gone = sorted(set(self._plan()["people"]) - known)
+        gone = sorted(set(self._plan()["people"]) - _ever_called(self.project))
         if gone:
             self._lose(
                 f"The round that was broken off has frames of {', '.join(gone)}, and nobody in the "
-                "project is called so any more"
+                "project is or was called so"
             )
 
     def _has_trained(self) -> bool:
@@ -347,6 +346,14 @@ class Improver:
     def _lose(self, why: str) -> NoReturn:
         self.drop()
         raise RoundLostError(why)
+
+
+def _ever_called(project: Project) -> set[str]:
+    """What the people who are in a project are and were called; erasing takes that away."""
+    people = {one.id: one.name for one in project.identities()}
+    rows = project.database.read("SELECT a, before, after FROM changes WHERE kind = 'identity'")
+    said = {name.decode() for one, *names in rows if one in people for name in names if name}
+    return said | set(people.values())
 
 
 def trained_frames(project: Project) -> dict[int, list[int]]:

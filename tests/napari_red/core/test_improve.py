@@ -5,12 +5,18 @@ import pytest
 import torch
 
 from napari_red.core import improve, model_store
+from napari_red.core.erase import erase_person
 from napari_red.core.finetune_process import FinetuneProcess, FinetuneProcessError
 from napari_red.core.improve import Improver, RoundLostError, material, trained_frames
 from napari_red.core.jobs import StopWork
 from napari_red.core.prealign import Settings, prealign
 from napari_red.core.session import Session
-from napari_red.core.track_edits import add_track, name_identity, rename_identity
+from napari_red.core.track_edits import (
+    add_track,
+    name_identity,
+    rename_identity,
+    rename_in_project,
+)
 from napari_red.core.training_folder import RoundRunningError, running
 from trainer.checkpoint import save_tensors
 from trainer.data.video import open_video
@@ -202,15 +208,35 @@ def test_a_round_without_the_model_it_began_from_begins_anew(broken_off, session
     assert not improver.interrupted()
 
 
-def test_a_round_on_somebody_who_is_no_longer_in_the_project_begins_anew(make_improver, session):
+@pytest.fixture
+def broken_off_on_ada(make_improver, session):
+    """An improver of a round with frames of Ada that was broken off."""
     name_identity(session, 0, "Ada")
     improver = make_improver("busy")
     improver.push()
     with pytest.raises(FinetuneProcessError):
         improver.train()
+    return make_improver("better")
+
+
+def test_a_round_on_somebody_who_is_no_longer_in_the_project_begins_anew(
+    broken_off_on_ada, session
+):
+    project, _ = session.opened()
     rename_identity(session, "Ada", "Bea")
+    erase_person(project, "Bea")
+    session.reload()
+    track = add_track(session)
+    name_identity(session, track, "Cleo")  # with the number that Ada had
     with pytest.raises(RoundLostError, match="frames of Ada"):
-        make_improver("better").resume()
+        broken_off_on_ada.resume()
+    assert not broken_off_on_ada.interrupted()
+
+
+def test_a_round_on_somebody_who_is_called_otherwise_now_goes_on(broken_off_on_ada, session):
+    rename_identity(session, "Ada", "Bea")
+    rename_in_project(session.opened()[0], "Bea", "Cleo")
+    assert broken_off_on_ada.resume().accepted
 
 
 def test_two_rounds_of_a_project_never_run_at_once(make_improver):
