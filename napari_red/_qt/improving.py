@@ -123,6 +123,7 @@ class Improving(QObject):
     ) -> Improvement:
         improver.push(report, should_stop)
         if should_stop():
+            improver.drop()  # what never trained can't be gone on with
             raise StopWork
         return improver.train(self.event.emit, device=device)
 
