@@ -89,6 +89,7 @@ def erase_person(project: Project, name: str) -> Erased:
         see :meth:`napari_red.core.database.Database.wipe`.
     """
     people = people_meant(project, name)
+    project.database.check_writable()  # before the pushed frames go
     with running(folder_of(project)):  # else a model would learn from them meanwhile
         pushed = forget_pushed(project)
         try:

@@ -16,6 +16,8 @@ from napari_red.core.project import Project
 from napari_red.core.settings_table import remember, setting
 from trainer.errors import RedError
 
+_NUMBER = "id"  # a setting
+
 
 class TrainingFolderError(RedError):
     """A folder of rounds that is in use or can't be used."""
@@ -27,10 +29,10 @@ class RoundRunningError(TrainingFolderError):
 
 def folder_of(project: Project) -> Path:
     """The folder of a project's rounds, among the person's own data; it may not be there."""
-    number = setting(project, "id")
+    number = setting(project, _NUMBER)
     if number is None:
         number = uuid.uuid4().hex
-        remember(project, "id", number)
+        remember(project, _NUMBER, number)
     # A copy of the project has the same number, and trains beside it.
     place = hashlib.sha256(str(project.path.absolute()).encode()).hexdigest()[:8]
     return _all() / f"{number}-{place}"
@@ -66,7 +68,15 @@ def running(folder: Path) -> Iterator[None]:
 
 
 def is_running(project: Project) -> bool:
-    """True while a round of this project runs, in this program or in another."""
+    """True while a round of this project runs, in this program or in another.
+
+    Raises
+    ------
+    TrainingFolderError
+        If nothing can be written beside the folder.
+    """
+    if setting(project, _NUMBER) is None:  # no round was ever begun; it may be read-only
+        return False
     try:
         with running(folder_of(project)):
             return False
