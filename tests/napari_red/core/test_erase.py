@@ -280,6 +280,21 @@ def test_whether_a_round_runs_is_known_of_a_project_that_can_not_be_written(sess
             assert is_running(project)
 
 
+def test_clearing_traces_under_a_mistyped_name_removes_nothing_else(session, own_data):
+    project = session.project
+    project.database.write(lambda db: db.execute("INSERT INTO settings VALUES ('traces', '')"))
+    track_edits.rename_in_project(project, "Bartholomew", "Ben")
+    (folder_of(project) / "set").mkdir(parents=True)
+    erased = erase(session, "Bartholomew")  # as one of them was called once
+    assert (erased.again, erased.tracks, erased.steps, erased.pushed) == (True, 0, 0, False)
+    assert (folder_of(project) / "set").is_dir()
+    assert not project.database.traces_left
+    assert b"Bartholomew" in content(session)
+    while session.undo() is not None:
+        pass
+    assert session.n_faces == 2
+
+
 def test_nobody_is_erased_while_the_model_learns_from_them(session, own_data):
     folder = folder_of(session.project)
     (folder / "set" / "Anneliese").mkdir(parents=True)
