@@ -170,8 +170,6 @@ class Improving(QObject):
             case Done(value):
                 self.ended.emit(value)
             case Cancelled():
-                if self.improver is not None:
-                    self.improver.drop()
                 self.ended.emit(None)
             case Failed(RoundLostError() as lost) if on_lost is not None:
                 on_lost(lost)

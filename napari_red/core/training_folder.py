@@ -84,6 +84,32 @@ def is_running(project: Project) -> bool:
         return True
 
 
+def take_up(anew: Path) -> None:
+    """Put what is in a folder in a round's folder in the place of all else there.
+
+    Raises
+    ------
+    TrainingFolderError
+        If something can't be moved or removed.
+    """
+    folder = anew.parent
+    try:
+        # The files tell of the folders: they go first and come last.
+        for old in sorted(folder.iterdir(), key=Path.is_dir):
+            if old.is_file():
+                old.unlink()
+            elif old != anew:
+                shutil.rmtree(old)
+        for new in sorted(anew.iterdir(), key=Path.is_file):
+            new.replace(folder / new.name)
+        anew.rmdir()
+    except OSError as error:
+        raise TrainingFolderError(
+            f"{folder}: an earlier round in it can't be replaced ({error.strerror}); close what "
+            "shows its files, then try again"
+        ) from error
+
+
 def forget_pushed(project: Project) -> bool:
     """Remove every set of frames that was pushed for this project and every round that was
     broken off, also from where the project lay before; whether there was any.

@@ -10,6 +10,7 @@ from napari_red.core.finetune_process import FinetuneProcess, FinetuneProcessErr
 from napari_red.core.improve import Improver, RoundLostError, material, trained_frames
 from napari_red.core.jobs import StopWork
 from napari_red.core.prealign import Settings, prealign
+from napari_red.core.push import PushError
 from napari_red.core.session import Session
 from napari_red.core.track_edits import (
     add_track,
@@ -254,6 +255,21 @@ def test_a_push_that_is_stopped_leaves_nothing(make_improver):
     with pytest.raises(StopWork):
         improver.push(should_stop=lambda: True)
     assert not improver.folder.exists()
+
+
+def test_a_round_that_was_broken_off_stays_until_another_is_pushed(broken_off, session):
+    model, improver = broken_off
+    with pytest.raises(StopWork):
+        improver.push(should_stop=lambda: True)
+    session.undo()  # so that nothing is corrected
+    with pytest.raises(PushError, match="no frame is corrected"):
+        improver.push()
+    assert improver.interrupted()
+    assert sorted(path.name for path in improver.folder.iterdir()) == ["plan.json", "run", "set"]
+    session.redo()
+    assert improver.push().folder == improver.pushed
+    assert sorted(path.name for path in improver.folder.iterdir()) == ["plan.json", "set"]
+    assert improver.train().version.parent == model.id
 
 
 def test_no_training_begins_after_the_window_was_left(make_improver):

@@ -210,6 +210,16 @@ def test_another_project_ends_a_push_at_once_and_says_so(round_, qtbot):
     assert panel.result.text().startswith("Improving the model of talk.red was ended before")
 
 
+def test_cancelling_a_push_keeps_the_round_that_was_broken_off_before(round_, qtbot):
+    improver, panel = round_
+    improver.is_interrupted = improver.is_slow = True
+    panel._improving.start()
+    qtbot.waitUntil(lambda: panel.progress.format() == "pushing: one frame")
+    panel.cancel.click()
+    qtbot.waitUntil(lambda: panel.start.isEnabled())
+    assert panel.start.text() == "Go on with the training"
+
+
 def test_another_project_at_the_very_end_of_a_push_leaves_nothing_of_it(round_, qtbot):
     improver, panel = round_
     improver.is_slow = improver.is_pushed = True
