@@ -93,10 +93,14 @@ def _run(
 
 
 def _lasts(error: RedError) -> bool:
-    """False where the same run may go on later: the device is free then, or the disk."""
-    from trainer.finetuning.device_lock import DeviceBusyError
+    """True where what is in the set or the run's folder makes the same run fail again; what
+    else may be wrong, as a device, a disk or a model's file, can be mended, and the run goes on."""
+    from trainer.data.pts import PtsError
+    from trainer.finetuning.material import FinetuneError
+    from trainer.pushed_set import PushedSetError
 
-    return not isinstance(error, DeviceBusyError) and not isinstance(error.__cause__, OSError)
+    of_the_run = isinstance(error, FinetuneError | PushedSetError | PtsError)
+    return of_the_run and not isinstance(error.__cause__, OSError)
 
 
 def _emit_json(event: str, **values: Any) -> None:

@@ -31,7 +31,12 @@ def erase(parent: QWidget, work: Workbench) -> str:
         return "Nobody has a name in this project, so there is nobody to erase."
     if any(job.busy for job in work.jobs.all):
         return "A job is running in this project; cancel it or let it end, then erase."
-    if is_running(project):
+    try:
+        project.database.check_writable()
+        improved = is_running(project)
+    except RedError as error:
+        return _shown(error)
+    if improved:
         return "The model is being improved in this project; cancel that or let it end, then erase."
     if traces:
         return _do(work, lambda: _cleared(project))
@@ -56,10 +61,14 @@ def _do(work: Workbench, act: Callable[[], str]) -> str:
     try:
         return act()
     except RedError as error:
-        show_error(str(error))
-        return str(error)
+        return _shown(error)
     finally:
         work.reload()
+
+
+def _shown(error: RedError) -> str:
+    show_error(str(error))
+    return str(error)
 
 
 def _cleared(project: Project) -> str:

@@ -104,7 +104,7 @@ class ImproveControl(QObject):
 
     def start(self, *, anew: bool = False) -> None:
         """Push what is corrected and train on it, or go on with what was broken off unless
-        ``anew``."""
+        ``anew``. Where that can't be gone on with, it begins anew, from the chosen model."""
         self.work.view.commit()
         try:
             project = self.work.need_project()
@@ -116,7 +116,7 @@ class ImproveControl(QObject):
         self.improving.set_project(project)
         device = self._settings().device
         if self.improving.interrupted and not anew:
-            self.improving.resume(device)
+            self.improving.resume(device, lambda: self._takes_chosen(project))
         elif self._takes_chosen(project):
             self.improving.start(device)
 

@@ -84,8 +84,14 @@ class Improving(QObject):
 
         self._run(work)
 
-    def resume(self, device: str = "auto") -> None:
-        """Go on with a round that was broken off; begin anew where that can't be."""
+    def resume(self, device: str = "auto", prepare_anew: Callable[[], bool] = lambda: True) -> None:
+        """Go on with a round that was broken off; begin anew where that can't be.
+
+        Parameters
+        ----------
+        device : auto, cpu, cuda or mps
+        prepare_anew : called before it begins anew; where it answers False, it doesn't
+        """
         improver = self.improver
         if improver is None or self.busy:
             return
@@ -93,11 +99,19 @@ class Improving(QObject):
         def work(report: ProgressCallback, should_stop: ShouldStop) -> Improvement:
             try:
                 return improver.resume(self.event.emit, device=device)
-            except RoundLostError as lost:
-                self.event.emit({"event": "anew", "message": str(lost)})
-            return self._anew(improver, device, report, should_stop)
+            except RoundLostError:
+                if should_stop():
+                    raise StopWork from None
+                raise
 
-        self._run(work)
+        def begin_anew(lost: RoundLostError) -> None:
+            if prepare_anew():
+                self.event.emit({"event": "anew", "message": str(lost)})
+                self.start(device)
+            else:
+                self.failed.emit(str(lost))
+
+        self._run(work, begin_anew)
 
     def stop_early(self) -> None:
         """Keep the best so far; it goes through the gate."""
@@ -123,14 +137,19 @@ class Improving(QObject):
     ) -> Improvement:
         improver.push(report, should_stop)
         if should_stop():
+            improver.drop()  # what never trained can't be gone on with
             raise StopWork
         return improver.train(self.event.emit, device=device)
 
-    def _run(self, work: Callable[[ProgressCallback, ShouldStop], Any]) -> None:
+    def _run(
+        self,
+        work: Callable[[ProgressCallback, ShouldStop], Any],
+        on_lost: Callable[[RoundLostError], None] | None = None,
+    ) -> None:
         assert self.improver is not None
         job = BackgroundJob(work, self.improver.cancel)
         job.progressed.connect(self._on_progress)
-        job.ended.connect(lambda outcome: self._on_ended(job, outcome))
+        job.ended.connect(lambda outcome: self._on_ended(job, outcome, on_lost))
         self.job = job
         job.start()
         self.changed.emit()
@@ -138,7 +157,12 @@ class Improving(QObject):
     def _on_progress(self, progress: Progress) -> None:
         self.progressed.emit(progress)
 
-    def _on_ended(self, job: BackgroundJob, outcome: object) -> None:
+    def _on_ended(
+        self,
+        job: BackgroundJob,
+        outcome: object,
+        on_lost: Callable[[RoundLostError], None] | None,
+    ) -> None:
         if job is not self.job:
             return
         self.job = None
@@ -146,9 +170,9 @@ class Improving(QObject):
             case Done(value):
                 self.ended.emit(value)
             case Cancelled():
-                if self.improver is not None:
-                    self.improver.drop()
                 self.ended.emit(None)
+            case Failed(RoundLostError() as lost) if on_lost is not None:
+                on_lost(lost)
             case Failed() as failed:
                 self.failed.emit(failed.message)
         self.changed.emit()

@@ -74,8 +74,11 @@ def erase(
         if people_meant(opened, name) and not yes:
             typer.confirm(f"Erase {name} from {project} for good?", abort=True)
         erased = erase_person(opened, name)
+        others = ", ".join(one.name for one in opened.identities())
     if erased.again:
         _print(f"{name}: nobody is called so any more; traces left in the file are cleared now")
+        if others:
+            _print(f"  nobody was erased; the project has: {others}")
     else:
         _print(f"{name}: {erased.tracks} faces and {erased.steps} steps of the history erased")
     if erased.pushed:

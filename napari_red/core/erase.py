@@ -37,7 +37,7 @@ class Erased:
     trained : models of the project that were made while the person was in it; whether
         they were trained on them isn't known for sure
     copies : files beside the project that an earlier version's file was kept in
-    again : nobody was called so any more; traces that erasing had left were cleared
+    again : nobody was called so any more; only traces that erasing had left were cleared
     pushed : whether frames that were pushed for training, of whomever, are removed too
     """
 
@@ -72,8 +72,8 @@ def erase_person(project: Project, name: str) -> Erased:
     that were about them, and their name. It can't be undone.
 
     The frames that were pushed for training are removed as well, with a round of it that was
-    broken off: whole frames, and others' too, since anybody may be in them. Where all that had
-    been done and had left traces in the file, it is rewritten.
+    broken off: whole frames, and others' too, since anybody may be in them. Where nobody is
+    called so, and what was erased before had left traces in the file, only those are cleared.
 
     Sessions that are open have to :meth:`napari_red.core.session.Session.reload`.
 
@@ -89,14 +89,24 @@ def erase_person(project: Project, name: str) -> Erased:
         see :meth:`napari_red.core.database.Database.wipe`.
     """
     people = people_meant(project, name)
+    project.database.check_writable()  # before the pushed frames go
+    if people:
+        erased = _erased(project, people, name)
+    else:
+        erased = project.database.wipe(lambda db: _left_to_do(db, _names(db, people, name)))
+        erased.again = True
+    erased.copies = sorted(project.path.parent.glob(f"{project.path.name}.v*"))
+    return erased
+
+
+def _erased(project: Project, people: set[int], name: str) -> Erased:
     with running(folder_of(project)):  # else a model would learn from them meanwhile
         pushed = forget_pushed(project)
         try:
             erased = project.database.wipe(lambda db: _erase(db, people, name))
         finally:
             project.refresh()
-    erased.again, erased.pushed = not people, pushed
-    erased.copies = sorted(project.path.parent.glob(f"{project.path.name}.v*"))
+    erased.pushed = pushed
     return erased
 
 
@@ -126,11 +136,18 @@ def _erase(db: sqlite3.Connection, people: set[int], name: str) -> Erased:
     for guard in schema.GUARDS.split("END;"):
         if guard.strip():
             db.execute(guard + "END")
+    erased = _left_to_do(db, names)
+    erased.tracks, erased.steps = len(tracks), steps
+    return erased
+
+
+def _left_to_do(db: sqlite3.Connection, names: set[str]) -> Erased:
+    """What only the person at the keyboard can remove of somebody who was called so."""
     videos = db.execute("SELECT path, name FROM videos ORDER BY id").fetchall()
     called = {composed(one) for one in names}
     named = [row[0] for row in videos if any(n in composed(text) for n in called for text in row)]
     models = [row[0] for row in db.execute("SELECT name FROM models ORDER BY id")]
-    return Erased(len(tracks), steps, named, models)
+    return Erased(still_named=named, trained=models)
 
 
 def _names(db: sqlite3.Connection, people: set[int], name: str) -> set[str]:

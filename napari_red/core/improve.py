@@ -28,12 +28,11 @@ from napari_red.core.model_store import (
 from napari_red.core.project import Project
 from napari_red.core.push import PushSummary, push
 from napari_red.core.records import Correction
-from napari_red.core.training_folder import folder_of, running
+from napari_red.core.training_folder import folder_of, running, take_up
 
 Event = dict[str, Any]
-_PLAN, _RUN = "plan.json", "run"
-_STATE = "state.safetensors"  # in _RUN, see docs/finetune.md
-_TRAINED = (_STATE, "report.json")
+_PLAN, _RUN, _SET, _ANEW = "plan.json", "run", "set", "anew"
+_TRAINED = ("state.safetensors", "report.json")  # in _RUN, see docs/finetune.md
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ class Improver:
     @property
     def pushed(self) -> Path:
         """The set that was pushed last, to be looked at."""
-        return self.folder / "set"
+        return self.folder / _SET
 
     def interrupted(self) -> bool:
         """True where an earlier round was broken off; :meth:`resume` goes on with it."""
@@ -159,22 +158,29 @@ class Improver:
         on_progress: ProgressCallback = lambda _: None,
         should_stop: ShouldStop = lambda: False,
     ) -> PushSummary:
-        """Push what is corrected and accepted now, in the place of an earlier set.
+        """Push what is corrected and accepted now, in the place of an earlier round, which
+        stays until that is done.
 
         Raises
         ------
         PushError, PushedSetError, TrainingFolderError
             If there is nothing to push, nowhere to push it, or a round of the project runs.
         StopWork
-            When ``should_stop`` answers True; nothing of the round stays.
+            When ``should_stop`` answers True; nothing of the new round stays.
         """
+        anew = self.folder / _ANEW
         with running(self.folder):
-            self.drop()
+            shutil.rmtree(anew, ignore_errors=True)  # of a push that was killed
             try:
-                return self._push(on_progress, should_stop)
+                summary = self._push(anew, on_progress, should_stop)
+                take_up(anew)
             except BaseException:
-                self.drop()
+                shutil.rmtree(anew, ignore_errors=True)
+                if not self.interrupted():
+                    self.drop()
                 raise
+        summary.folder = self.pushed
+        return summary
 
     def resume(
         self,
@@ -248,11 +254,13 @@ class Improver:
         if self.process is not None:
             self.process.kill()
 
-    def _push(self, on_progress: ProgressCallback, should_stop: ShouldStop) -> PushSummary:
+    def _push(
+        self, anew: Path, on_progress: ProgressCallback, should_stop: ShouldStop
+    ) -> PushSummary:
         name, base = current_file(self.project)
         summary = push(
             self.project,
-            self.pushed,
+            anew / _SET,
             parent=name,
             trained=trained_frames(self.project),
             on_progress=on_progress,
@@ -270,20 +278,21 @@ class Improver:
             "people": summary.people,
             "notes": summary.notes,
         }
-        (self.folder / _PLAN).write_text(json.dumps(plan), encoding="utf-8")
+        (anew / _PLAN).write_text(json.dumps(plan), encoding="utf-8")
         return summary
 
     def _check_trained(self) -> None:
-        run = self.folder / _RUN
-        if not any((run / name).is_file() for name in _TRAINED):
+        if not self._has_trained():
             self._lose("The round that was broken off hadn't begun to train")
-        known = {one.name for one in self.project.identities()}
-        gone = sorted(set(self._plan()["people"]) - known)
+        gone = sorted(set(self._plan()["people"]) - _ever_called(self.project))
         if gone:
             self._lose(
                 f"The round that was broken off has frames of {', '.join(gone)}, and nobody in the "
-                "project is called so any more"
+                "project is or was called so"
             )
+
+    def _has_trained(self) -> bool:
+        return any((self.folder / _RUN / name).is_file() for name in _TRAINED)
 
     def _followed(self, process: FinetuneProcess, on_event: Callable[[Event], None]) -> Event:
         """What the training said last: that it is done."""
@@ -296,7 +305,7 @@ class Improver:
                 if event["event"] == "done":
                     done = event
         except FinetuneRefusedError as refused:
-            if refused.lasting or not (self.folder / _RUN / _STATE).is_file():
+            if refused.lasting or not self._has_trained():
                 self._lose(" ".join([str(refused), *self._plan().get("notes", ())]))
             raise
         finally:
@@ -346,6 +355,14 @@ class Improver:
     def _lose(self, why: str) -> NoReturn:
         self.drop()
         raise RoundLostError(why)
+
+
+def _ever_called(project: Project) -> set[str]:
+    """What the people who are in a project are and were called; erasing takes that away."""
+    people = {one.id: one.name for one in project.identities()}
+    rows = project.database.read("SELECT a, before, after FROM changes WHERE kind = 'identity'")
+    said = {name.decode() for one, *names in rows if one in people for name in names if name}
+    return said | set(people.values())
 
 
 def trained_frames(project: Project) -> dict[int, list[int]]:

@@ -66,12 +66,46 @@ def running(folder: Path) -> Iterator[None]:
 
 
 def is_running(project: Project) -> bool:
-    """True while a round of this project runs, in this program or in another."""
+    """True while a round of this project runs, in this program or in another.
+
+    Raises
+    ------
+    TrainingFolderError
+        If nothing can be written beside the folder.
+    """
+    if setting(project, TRAINING) is None:  # no round was ever begun; it may be read-only
+        return False
     try:
         with running(folder_of(project)):
             return False
     except RoundRunningError:
         return True
+
+
+def take_up(anew: Path) -> None:
+    """Put what is in a folder in a round's folder in the place of all else there.
+
+    Raises
+    ------
+    TrainingFolderError
+        If something can't be moved or removed.
+    """
+    folder = anew.parent
+    try:
+        # The files tell of the folders: they go first and come last.
+        for old in sorted(folder.iterdir(), key=Path.is_dir):
+            if old.is_file():
+                old.unlink()
+            elif old != anew:
+                shutil.rmtree(old)
+        for new in sorted(anew.iterdir(), key=Path.is_file):
+            new.replace(folder / new.name)
+        anew.rmdir()
+    except OSError as error:
+        raise TrainingFolderError(
+            f"{folder}: an earlier round in it can't be replaced ({error.strerror}); close what "
+            "shows its files, then try again"
+        ) from error
 
 
 def forget_pushed(project: Project) -> bool:

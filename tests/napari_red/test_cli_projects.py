@@ -242,6 +242,15 @@ def test_erasing_again_after_the_disk_was_full_clears_the_file(two):
     assert "it has: nobody is named" in call("erase", path, "Anna", code=2)
 
 
+def test_a_mistyped_name_only_clears_traces_that_were_left(two):
+    path = two[0]
+    with Project(path) as opened:
+        opened.database.write(lambda db: db.execute("INSERT INTO settings VALUES ('traces', '')"))
+    said = call("erase", path, "Ana")
+    assert "nobody was erased; the project has: Anna" in said
+    assert "1 faces" in call("erase", path, "Anna", "--yes")
+
+
 def test_a_person_is_called_otherwise(two):
     path = two[0]
     assert "nobody in this project is called so" in call("rename", path, "Bob", "Rob", code=2)

@@ -7,9 +7,10 @@ import pytest
 from napari_red.core import edits, model_store, track_edits, training_folder
 from napari_red.core.blank_video import BlankVideo
 from napari_red.core.erase import ERASED, EraseError, erase_person
+from napari_red.core.project import Project, ProjectError
 from napari_red.core.records import Prediction
 from napari_red.core.session import Session
-from napari_red.core.training_folder import RoundRunningError, folder_of, running
+from napari_red.core.training_folder import RoundRunningError, folder_of, is_running, running
 
 
 @pytest.fixture
@@ -259,6 +260,39 @@ def test_frames_pushed_for_training_go_too_and_are_told(session, own_data):
     assert erased.pushed
     assert [folder.exists() for folder in (now, before, another)] == [False, False, True]
     assert not erase(session, "Bartholomew").pushed
+
+
+def test_a_project_that_can_not_be_written_keeps_its_pushed_frames(session, own_data):
+    folder = folder_of(session.project)
+    (folder / "set").mkdir(parents=True)
+    with (
+        Project(session.project.path, "read") as project,
+        pytest.raises(ProjectError, match="opened for reading"),
+    ):
+        erase_person(project, "Anneliese")
+    assert (folder / "set").is_dir()
+
+
+def test_whether_a_round_runs_is_known_of_a_project_that_can_not_be_written(session, own_data):
+    with Project(session.project.path, "read") as project:
+        assert not is_running(project)  # none was ever begun in it
+        with running(folder_of(session.project)):
+            assert is_running(project)
+
+
+def test_clearing_traces_under_a_mistyped_name_removes_nothing_else(session, own_data):
+    project = session.project
+    project.database.write(lambda db: db.execute("INSERT INTO settings VALUES ('traces', '')"))
+    track_edits.rename_in_project(project, "Bartholomew", "Ben")
+    (folder_of(project) / "set").mkdir(parents=True)
+    erased = erase(session, "Bartholomew")  # as one of them was called once
+    assert (erased.again, erased.tracks, erased.steps, erased.pushed) == (True, 0, 0, False)
+    assert (folder_of(project) / "set").is_dir()
+    assert not project.database.traces_left
+    assert b"Bartholomew" in content(session)
+    while session.undo() is not None:
+        pass
+    assert session.n_faces == 2
 
 
 def test_nobody_is_erased_while_the_model_learns_from_them(session, own_data):

@@ -5,12 +5,19 @@ import pytest
 import torch
 
 from napari_red.core import improve, model_store
+from napari_red.core.erase import erase_person
 from napari_red.core.finetune_process import FinetuneProcess, FinetuneProcessError
 from napari_red.core.improve import Improver, RoundLostError, material, trained_frames
 from napari_red.core.jobs import StopWork
 from napari_red.core.prealign import Settings, prealign
+from napari_red.core.push import PushError
 from napari_red.core.session import Session
-from napari_red.core.track_edits import add_track, name_identity, rename_identity
+from napari_red.core.track_edits import (
+    add_track,
+    name_identity,
+    rename_identity,
+    rename_in_project,
+)
 from napari_red.core.training_folder import RoundRunningError, running
 from trainer.checkpoint import save_tensors
 from trainer.data.video import open_video
@@ -145,6 +152,18 @@ def test_what_was_trained_is_kept_unless_it_can_never_be_gone_on_with(make_impro
         assert make_improver("better").resume().accepted
 
 
+@pytest.mark.parametrize("left", ["state.safetensors", "report.json"])
+def test_a_wrong_device_leaves_what_was_trained(session, tmp_path, left):
+    improver = Improver(session.opened()[0], tmp_path / "training")
+    improver.push()
+    (improver.folder / "run").mkdir()
+    (improver.folder / "run" / left).write_bytes(b"hours of training")
+    with pytest.raises(FinetuneProcessError, match="no device is called 'gpu'"):
+        improver.resume(device="gpu")
+    assert improver.interrupted()
+    assert (improver.folder / "run" / left).read_bytes() == b"hours of training"
+
+
 @pytest.fixture
 def broken_off(make_improver):
     """(model, improver) of a round from a model of the project that was broken off."""
@@ -190,15 +209,35 @@ def test_a_round_without_the_model_it_began_from_begins_anew(broken_off, session
     assert not improver.interrupted()
 
 
-def test_a_round_on_somebody_who_is_no_longer_in_the_project_begins_anew(make_improver, session):
+@pytest.fixture
+def broken_off_on_ada(make_improver, session):
+    """An improver of a round with frames of Ada that was broken off."""
     name_identity(session, 0, "Ada")
     improver = make_improver("busy")
     improver.push()
     with pytest.raises(FinetuneProcessError):
         improver.train()
+    return make_improver("better")
+
+
+def test_a_round_on_somebody_who_is_no_longer_in_the_project_begins_anew(
+    broken_off_on_ada, session
+):
+    project, _ = session.opened()
     rename_identity(session, "Ada", "Bea")
+    erase_person(project, "Bea")
+    session.reload()
+    track = add_track(session)
+    name_identity(session, track, "Cleo")  # with the number that Ada had
     with pytest.raises(RoundLostError, match="frames of Ada"):
-        make_improver("better").resume()
+        broken_off_on_ada.resume()
+    assert not broken_off_on_ada.interrupted()
+
+
+def test_a_round_on_somebody_who_is_called_otherwise_now_goes_on(broken_off_on_ada, session):
+    rename_identity(session, "Ada", "Bea")
+    rename_in_project(session.opened()[0], "Bea", "Cleo")
+    assert broken_off_on_ada.resume().accepted
 
 
 def test_two_rounds_of_a_project_never_run_at_once(make_improver):
@@ -216,6 +255,21 @@ def test_a_push_that_is_stopped_leaves_nothing(make_improver):
     with pytest.raises(StopWork):
         improver.push(should_stop=lambda: True)
     assert not improver.folder.exists()
+
+
+def test_a_round_that_was_broken_off_stays_until_another_is_pushed(broken_off, session):
+    model, improver = broken_off
+    with pytest.raises(StopWork):
+        improver.push(should_stop=lambda: True)
+    session.undo()  # so that nothing is corrected
+    with pytest.raises(PushError, match="no frame is corrected"):
+        improver.push()
+    assert improver.interrupted()
+    assert sorted(path.name for path in improver.folder.iterdir()) == ["plan.json", "run", "set"]
+    session.redo()
+    assert improver.push().folder == improver.pushed
+    assert sorted(path.name for path in improver.folder.iterdir()) == ["plan.json", "set"]
+    assert improver.train().version.parent == model.id
 
 
 def test_no_training_begins_after_the_window_was_left(make_improver):

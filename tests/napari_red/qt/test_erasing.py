@@ -3,8 +3,9 @@
 import pytest
 from qtpy.QtWidgets import QInputDialog, QMessageBox
 
-from napari_red.core import track_edits
+from napari_red.core import track_edits, training_folder
 from napari_red.core.project import ProjectError
+from napari_red.core.training_folder import folder_of
 
 pytestmark = pytest.mark.window
 
@@ -33,6 +34,23 @@ def test_a_person_is_erased(dock):
     dock.faces.erase.emit()
     assert said(dock).startswith("Erased: 1 face.")
     assert people(dock) == ["Ben"]
+
+
+def test_in_a_project_that_can_not_be_written_it_is_said_at_once(dock, monkeypatch):
+    database = dock.workbench.session.project.database
+    monkeypatch.setattr(QInputDialog, "getItem", None)
+    monkeypatch.setattr(database, "read_only", "another window has it open")
+    dock.faces.erase.emit()
+    assert "nothing can be changed, because another window has it open" in said(dock)
+
+
+def test_a_folder_for_training_that_can_not_be_used_is_said(dock, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    folder_of(dock.workbench.session.project)  # as if a round had been begun
+    monkeypatch.setattr(training_folder.platformdirs, "user_data_path", lambda _: tmp_path / "file")
+    dock.faces.erase.emit()
+    assert "make the folder writable" in said(dock)
+    assert people(dock) == ["Ann", "Ben"]
 
 
 def test_what_a_full_disk_left_is_cleared_by_erasing_again(dock, monkeypatch):

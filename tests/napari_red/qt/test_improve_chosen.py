@@ -85,6 +85,35 @@ def test_a_file_that_is_chosen_is_taken_into_the_project_once_and_improved(
     assert {plan["parent"] for plan in dock.improving.improver.plans} == {version.id}
 
 
+@pytest.fixture
+def broken_off(tmp_path):
+    """A round of the project that was broken off before it trained."""
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training" / "plan.json").write_text("{}", encoding="utf-8")
+
+
+def test_a_round_that_can_not_be_gone_on_with_begins_anew_from_the_file_that_is_chosen(
+    qtbot, dock, choose_file, broken_off
+):
+    choose_file("other")
+    project = press_start(qtbot, dock)
+    assert [plan["base_name"] for plan in dock.improving.improver.plans] == ["other"]
+    assert model_store.current_name(project) == "other"
+    assert dock.improve.result.text().startswith("The old model stays")
+    assert "hadn't begun to train; it begins anew" in dock.improve.result.text()
+
+
+def test_a_round_does_not_begin_anew_from_a_file_that_is_gone(qtbot, dock, choose_file, broken_off):
+    file = choose_file("other")
+    file.unlink()
+    project = press_start(qtbot, dock)
+    assert dock.improving.improver.plans == []
+    assert model_store.versions(project) == []
+    assert "no such model file" in dock.state.job.message.toolTip()
+    assert "hadn't begun to train" in dock.improve.result.text()
+    assert "anew" not in dock.improve.result.text()
+
+
 def test_a_file_called_like_a_model_that_ships_gets_another_name(qtbot, dock, choose_file):
     choose_file("red-wide")
     project = press_start(qtbot, dock)

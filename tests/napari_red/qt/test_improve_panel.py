@@ -25,7 +25,7 @@ class ScriptedImprover:
         self.is_interrupted = False
         self.lost = ""
         self.pushes = 0
-        self.is_slow = False
+        self.is_slow = self.is_pushed = False
 
     def interrupted(self):
         return self.is_interrupted
@@ -35,7 +35,10 @@ class ScriptedImprover:
         while self.is_slow:
             report(Progress(1, 2, "one frame"))
             if should_stop():
-                raise StopWork
+                if not self.is_pushed:
+                    raise StopWork
+                self.is_interrupted = True
+                return
 
     def resume(self, on_event, *, device):
         if self.lost:
@@ -64,7 +67,7 @@ class ScriptedImprover:
         self.go_on.set()
 
     def drop(self):
-        pass
+        self.is_interrupted = False
 
     def leave(self):
         self.go_on.set()
@@ -203,6 +206,27 @@ def test_another_project_ends_a_push_at_once_and_says_so(round_, qtbot):
     panel._improving.set_project(OpenProject())
     assert not job._thread.is_alive()
     assert not panel._improving.busy
+    assert not panel.curves.errors  # no training began
+    assert panel.result.text().startswith("Improving the model of talk.red was ended before")
+
+
+def test_cancelling_a_push_keeps_the_round_that_was_broken_off_before(round_, qtbot):
+    improver, panel = round_
+    improver.is_interrupted = improver.is_slow = True
+    panel._improving.start()
+    qtbot.waitUntil(lambda: panel.progress.format() == "pushing: one frame")
+    panel.cancel.click()
+    qtbot.waitUntil(lambda: panel.start.isEnabled())
+    assert panel.start.text() == "Go on with the training"
+
+
+def test_another_project_at_the_very_end_of_a_push_leaves_nothing_of_it(round_, qtbot):
+    improver, panel = round_
+    improver.is_slow = improver.is_pushed = True
+    panel.start.click()
+    qtbot.waitUntil(lambda: panel.progress.format() == "pushing: one frame")
+    panel._improving.set_project(OpenProject())
+    assert not improver.interrupted()
     assert not panel.curves.errors  # no training began
     assert panel.result.text().startswith("Improving the model of talk.red was ended before")
 

@@ -106,6 +106,11 @@ def test_what_makes_a_run_fail_for_good_is_told_apart(start, tmp_path):
         assert until(start(), "error")[-1]["lasting"] is False
 
 
+@pytest.mark.parametrize("wrong", [("--device", "gpu"), ("--base", "no model")])
+def test_a_run_that_was_asked_for_wrongly_does_not_fail_for_good(start, wrong):
+    assert until(start(*wrong), "error")[-1]["lasting"] is False
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")
 def test_a_killed_process_harms_nothing_and_goes_on(start, tmp_path, base, pushed):
     files = [base, *sorted(pushed.rglob("*.*"))]
