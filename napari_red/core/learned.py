@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from itertools import groupby, permutations
+from operator import itemgetter
 
 from napari_red.core.project import Project
 from trainer.held_out import APART
 
-_EXCHANGED = """
-SELECT DISTINCT one.a, other.a FROM changes AS one JOIN changes AS other
-ON one.step_id = other.step_id AND one.kind = other.kind AND one.b = other.b AND one.a < other.a
-WHERE one.kind = 'prediction' OR (
-    one.kind = 'correction' AND (one.before = other.after OR one.after = other.before)
-)
+_STEPS_ON_SEVERAL = """
+SELECT step_id FROM changes WHERE kind IN ('prediction', 'correction')
+GROUP BY step_id HAVING MIN(a) < MAX(a)
 """
-"""Pairs of tracks that a merge, split or swap gave frames of each other: no other edit changes
-what is predicted of two faces, or gives one the correction of another."""
+_CELLS = """
+SELECT kind, b, a, CASE kind WHEN 'correction' THEN before END,
+CASE kind WHEN 'correction' THEN after END
+FROM changes WHERE step_id = ? AND kind IN ('prediction', 'correction') ORDER BY kind, b
+"""
+"""What a step changed, frame by frame; what is predicted is too large to be read."""
 
 
 def learned_frames(project: Project, trained: Mapping[int, Iterable[int]]) -> dict[int, set[int]]:
@@ -57,12 +60,26 @@ def without_near(project: Project, trained: Mapping[int, Iterable[int]]) -> dict
 def _groups(project: Project, tracks: set[int]) -> list[set[int]]:
     """Tracks that exchanged frames, also by way of others."""
     group_of = {track: {track} for track in tracks}
-    for pair in project.database.read(_EXCHANGED):
+    for pair in _exchanged(project):
         one, other = (group_of.setdefault(track, {track}) for track in pair)
         if one is not other:
             one |= other
             group_of.update(dict.fromkeys(other, one))
     return list({id(group): group for group in group_of.values()}.values())
+
+
+def _exchanged(project: Project) -> set[tuple[int, int]]:
+    """Pairs of tracks that a merge, split or swap gave frames of each other: no other edit
+    changes what is predicted of two faces, or gives one the correction of another."""
+    pairs = set()
+    for (step,) in project.database.read(_STEPS_ON_SEVERAL):
+        changes = project.database.read(_CELLS, (step,))
+        for (kind, _), cells in groupby(changes, key=itemgetter(0, 1)):
+            for (_, _, one, *was), (_, _, other, *became) in permutations(cells, 2):
+                given = was[0] is not None and was[0] == became[1]
+                if kind == "prediction" or given:
+                    pairs.add((one, other))
+    return pairs
 
 
 def video_of(project: Project, track: int) -> int | None:
