@@ -250,8 +250,6 @@ def _say_added(added: Added) -> str:
     if added.known:
         parts.append(f"{len(added.known)} known already")
     said = ", ".join(parts)
-    if added.failed:
-        said = f"{said}, {len(added.failed)} failed: {added.failed[0][1]}"
-    elif not added.notes:
-        said = f"{said}."
-    return ". ".join([said, *added.notes])
+    if not added.failed:
+        return f"{said}."
+    return f"{said}, {len(added.failed)} failed: {added.failed[0][1]}"

@@ -158,8 +158,6 @@ def _add(
 def _say_added(added: Added, project: Path) -> None:
     for path, record in added.known:
         _print(f"{path}: is in the project already, as {record.name}")
-    for note in added.notes:
-        _print(note)
     for _, message in added.failed:
         errors.print(f"[red]error:[/] {escape(message)}", soft_wrap=True, highlight=False)
     frames = sum(len(video.wanted_frames) for video in added.new)

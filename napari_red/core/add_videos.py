@@ -10,7 +10,6 @@ from pathlib import Path
 
 from napari_red.core import cells, video_rows
 from napari_red.core.find_videos import contents_of, set_place
-from napari_red.core.frame_counts import count_again
 from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWork
 from napari_red.core.person_names import known_people, person_name
 from napari_red.core.project import Project
@@ -34,13 +33,11 @@ class Added:
     new : videos that weren't in the project
     known : (path, the video of the project that is the same)
     failed : (path, what is wrong and what to do)
-    notes : what to look at in known ones of which an earlier version counted other frames
     """
 
     new: list[VideoRecord] = field(default_factory=list)
     known: list[tuple[Path, VideoRecord]] = field(default_factory=list)
     failed: list[tuple[Path, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 def add_videos(
@@ -90,7 +87,7 @@ def add_videos(
             raise StopWork
         on_progress(Progress(number, len(found), str(path)))
         try:
-            record, is_new = _add(project, path, start, added.notes)
+            record, is_new = _add(project, path, start)
         except RedError as error:
             added.failed.append((path, str(error)))
             continue
@@ -115,15 +112,13 @@ def folder_name(path: Path) -> str:
     return place.parent.name
 
 
-def _add(project: Project, path: Path, start: int, notes: list[str]) -> tuple[VideoRecord, bool]:
+def _add(project: Project, path: Path, start: int) -> tuple[VideoRecord, bool]:
     fingerprint = video_fingerprint(path)
     for record in project.videos():
         if record.fingerprint == fingerprint:
             place = path.absolute()
             if place != Path(record.path) and contents_of(Path(record.path)) != fingerprint:
                 set_place(project, record, place)
-            with open_video(path) as video:
-                notes += count_again(project, record, video)
             return project.video(record.id), False
     with open_video(path) as video:
         if start >= video.n_frames:

@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 from knowing_aligner import KnowingAligner, truth, write_video
+from make_videos import damage_frame
+
+from napari_red.core.prealign import Settings, prealign
+from napari_red.core.session import Session
+from trainer.data.video import open_video
 
 
 @pytest.fixture
@@ -24,6 +29,20 @@ def make_video():
 def make_aligner():
     """Makes an aligner that knows the made face: ``make_aligner(lost=…, pause=…)``."""
     return KnowingAligner
+
+
+@pytest.fixture
+def damaged_session(tmp_path: Path):
+    """A session of a labelled video of 40 frames, of which 19 to 21 can't be decoded."""
+    path = write_video(tmp_path / "talk.mp4", n_frames=40)
+    with open_video(path) as whole, Session(whole, tmp_path / "whole.red") as session:
+        prealign(session, KnowingAligner(), Settings("made"))
+        predictions = session.project.predictions(session.tracks[0].id)
+    for number in (19, 20, 21):
+        damage_frame(path, path, number)
+    with open_video(path) as video, Session(video) as session:
+        session.store(session.start_run("made", "cpu"), [(0, one) for one in predictions])
+        yield session
 
 
 @pytest.fixture

@@ -26,7 +26,6 @@ REENCODE = 'ffmpeg -i "{name}" -c:v libx264 -crf 16 -pix_fmt yuv420p fixed.mp4'
 _AS_BEFORE = 20
 """Bytes: an MPEG-4 packet below it may say only that the picture stays."""
 
-
 _PARTIAL = frozenset(["h264", "mpeg2video", "vc1", "vp9"])
 """Codecs of which a packet may hold a field only, or a picture that isn't shown. Their decoders
 say of data that makes no sense that it is so."""

@@ -7,7 +7,6 @@ import imageio.v3 as iio
 import numpy as np
 import pandas
 import pytest
-from make_videos import damage_frame
 
 from napari_red.core.add_videos import add_videos
 from napari_red.core.annotation import IMPORTED
@@ -340,25 +339,13 @@ def test_a_file_refers_to_a_video_where_it_is_now_and_to_no_other(two, tmp_path)
         assert annotation_of(moved, second).path is None
 
 
-@pytest.fixture
-def damaged(tmp_path, make_video, make_aligner):
-    """A labelled video of 40 frames, of which 19 to 21 can't be decoded."""
-    path = make_video(tmp_path / "talk.mp4", n_frames=40)
-    with open_video(path) as whole, Session(whole, tmp_path / "whole.red") as session:
-        prealign(session, make_aligner(), Settings("made"))
-        predictions = session.project.predictions(session.tracks[0].id)
-    for number in (19, 20, 21):
-        damage_frame(path, path, number)
-    with open_video(path) as video, Session(video) as session:
-        session.store(session.start_run("made", "cpu"), [(0, one) for one in predictions])
-        yield session
-
-
 @pytest.mark.parametrize("key", ["coco", "dlib", "labelstudio", "deeplabcut"])
-def test_frames_without_a_picture_are_left_out_of_those_and_told(damaged, tmp_path, key):
-    damaged.move(20, 0, {30: (50.0, 60.0)})
-    damaged.move(30, 0, {30: (50.0, 60.0)})
-    summary = export_session(damaged, tmp_path / key, choice=ExportChoice(key, pictures=True))
+def test_frames_without_a_picture_are_left_out_of_those_and_told(damaged_session, tmp_path, key):
+    damaged_session.move(20, 0, {30: (50.0, 60.0)})
+    damaged_session.move(30, 0, {30: (50.0, 60.0)})
+    summary = export_session(
+        damaged_session, tmp_path / key, choice=ExportChoice(key, pictures=True)
+    )
     assert (summary.faces, summary.corrected) == (37, 1)
     pictures = sorted(path.stem for path in (tmp_path / key).rglob("*.png"))
     first = 0 if key == "deeplabcut" else 1
@@ -367,10 +354,10 @@ def test_frames_without_a_picture_are_left_out_of_those_and_told(damaged, tmp_pa
     (note,) = summary.notes
     assert note.startswith("talk: frames 19 to 21 can't be decoded")
     if key != "labelstudio":  # is only written
-        assert import_labels(damaged, key, summary.written[0]).frames == 37
+        assert import_labels(damaged_session, key, summary.written[0]).frames == 37
 
 
-def test_labels_alone_are_exported_of_every_frame(damaged, tmp_path):
-    summary = export_session(damaged, tmp_path / "out", choice=ExportChoice("coco"))
+def test_labels_alone_are_exported_of_every_frame(damaged_session, tmp_path):
+    summary = export_session(damaged_session, tmp_path / "out", choice=ExportChoice("coco"))
     assert summary.faces == 40
     assert summary.notes == ()

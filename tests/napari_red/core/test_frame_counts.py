@@ -4,7 +4,6 @@ import pytest
 from make_videos import damage_frame
 
 from napari_red.core import video_rows
-from napari_red.core.add_videos import add_videos
 from napari_red.core.batch import Batch
 from napari_red.core.export import export_session
 from napari_red.core.prealign import Settings, prealign
@@ -65,14 +64,6 @@ def test_what_is_aligned_with_many_says_so_in_the_list(older, make_aligner):
         batch.run(again=True, on_event=rows.append)
         assert project.videos()[0].n_frames == 40
         assert "an earlier version counted 37" in rows[-1].message
-
-
-def test_adding_the_video_again_says_so_once(damaged, older):
-    with Project(older) as project:
-        (note,) = add_videos(project, [damaged]).notes
-        assert "an earlier version counted 37" in note
-        assert project.videos()[0].n_frames == 40
-        assert add_videos(project, [damaged]).notes == []
 
 
 def test_a_project_without_labels_has_nothing_to_look_at(damaged, tmp_path):

@@ -321,13 +321,19 @@ def test_the_plan_names_the_model_it_starts_from(make_improver, tmp_path):
     assert (plan["base"], plan["base_name"]) == ("red-lite", "red-lite")
 
 
-def test_what_was_left_out_is_told_with_the_result(make_improver, session, tmp_path, make_video):
+@pytest.fixture
+def video_gone(session, tmp_path, make_video):
+    """A corrected video of the project that isn't there any more."""
     other = make_video(tmp_path / "other.mp4", n_frames=30)
     project, _ = session.opened()
     with open_video(other) as video, Session(video, project=project) as second:
         add_track(second)
         second.move(5, 0, {i: (50 + i, 60) for i in range(68)})
     other.unlink()
+
+
+@pytest.mark.usefixtures("video_gone")
+def test_what_was_left_out_is_told_with_the_result(make_improver):
     improver = make_improver("better")
     improver.push()
     (note,) = improver.train().notes
@@ -355,15 +361,8 @@ def test_faces_labelled_in_part_are_not_counted_and_told(session):
     assert "1 face was labelled in part; annotate that video" in found.words
 
 
-def test_why_there_is_nothing_to_measure_on_is_told_with_what_was_left_out(
-    make_improver, session, tmp_path, make_video
-):
-    other = make_video(tmp_path / "other.mp4", n_frames=30)
-    project, _ = session.opened()
-    with open_video(other) as video, Session(video, project=project) as second:
-        add_track(second)
-        second.move(5, 0, {i: (50 + i, 60) for i in range(68)})
-    other.unlink()
+@pytest.mark.usefixtures("video_gone")
+def test_why_there_is_nothing_to_measure_on_is_told_with_what_was_left_out(make_improver):
     improver = make_improver("error")
     improver.push()
     with pytest.raises(RoundLostError, match=r"push again .*other.mp4: .* isn't there any more"):

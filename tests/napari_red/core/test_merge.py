@@ -52,6 +52,12 @@ def shown(session: Session) -> list:
     ]
 
 
+def kept(path, session: Session) -> None:
+    """What a session shows is what a project of the same video has."""
+    with Project(path) as project, Session(session.video, project=project) as again:
+        same(shown(session), shown(again))
+
+
 def same(one: list, other: list) -> None:
     assert one[:2] == other[:2]
     for a, b in zip(one[2:], other[2:], strict=True):
@@ -174,11 +180,7 @@ def test_the_copy_of_a_video_that_has_most_is_kept(tmp_path, less, more, why, fi
         merged = merge(sources if first else sources[::-1], tmp_path / "both.red")
         assert merged.left_out == [(one.project.path, "a")]
         assert merged.why[0].startswith(why)
-        with (
-            Project(tmp_path / "both.red") as both,
-            Session(other.video, project=both) as session,
-        ):
-            same(shown(other), shown(session))
+        kept(tmp_path / "both.red", other)
 
 
 def test_a_name_that_waits_for_its_face_is_no_work_on_the_video(tmp_path):
@@ -188,11 +190,7 @@ def test_a_name_that_waits_for_its_face_is_no_work_on_the_video(tmp_path):
         said_of(other, "red-lite", 9)
         merged = merge([one.project.path, other.project.path], tmp_path / "both.red")
         assert merged.left_out == [(one.project.path, "a")]
-        with (
-            Project(tmp_path / "both.red") as both,
-            Session(other.video, project=both) as session,
-        ):
-            same(shown(other), shown(session))
+        kept(tmp_path / "both.red", other)
 
 
 def test_of_two_alike_the_first_is_kept_and_nobody_is_said_to_have_worked_on_it(tmp_path):

@@ -40,6 +40,15 @@ class Source:
         details = {} if trained is None else {"trained": trained}
         return model_store.add_model(self.project, file, name=name, details=details)
 
+    def deleted(self, track: int) -> None:
+        """Have it in the history that a track of the first video was deleted."""
+        self.execute("INSERT INTO steps VALUES (1, '', '', 1, 'do', 'delete', NULL, NULL, NULL)")
+        self.execute(
+            "INSERT INTO changes (step_id, kind, a, b, before, after)"
+            " VALUES (1, 'track', ?, 0, '[1, 1, 68, null]', NULL)",
+            track,
+        )
+
     def execute(self, statement: str, *values) -> None:
         self.project.database.write(lambda db: db.execute(statement, values))
 
@@ -143,12 +152,7 @@ def test_a_track_that_was_deleted_keeps_what_was_learned_of_it(tmp_path, merged)
     a, b = Source(tmp_path, "a", "one"), Source(tmp_path, "b", "two")
     (track,) = b.tracks
     b.model(trained={str(track + 1): [7], "999": [8]})
-    b.execute("INSERT INTO steps VALUES (1, '', '', 1, 'do', 'delete', NULL, NULL, NULL)")
-    b.execute(
-        "INSERT INTO changes (step_id, kind, a, b, before, after)"
-        " VALUES (1, 'track', ?, 0, '[1, 1, 68, null]', NULL)",
-        track + 1,
-    )
+    b.deleted(track + 1)
     both, _ = merged(a, b)
     (kept,) = (t.id for t in both.tracks() if both.video(t.video_id).name == "two")
     assert trained_frames(both) == {kept + 1: [7]}  # undo brings it back under that number
@@ -202,12 +206,7 @@ def test_what_was_learned_of_a_deleted_face_of_a_video_left_out_is_not_set_aside
     a.execute("INSERT INTO held_out VALUES (?, 50)", a.tracks[0])
     (track,) = b.tracks
     b.model(trained={str(track + 1): [50]})
-    b.execute("INSERT INTO steps VALUES (1, '', '', 1, 'do', 'delete', NULL, NULL, NULL)")
-    b.execute(
-        "INSERT INTO changes (step_id, kind, a, b, before, after)"
-        " VALUES (1, 'track', ?, 0, '[1, 1, 68, null]', NULL)",
-        track + 1,
-    )
+    b.deleted(track + 1)
     both, _ = merged(a, b)
     (kept,) = (t.id for t in both.tracks())
     assert trained_frames(both) == {kept: [50]}

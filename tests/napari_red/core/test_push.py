@@ -2,7 +2,6 @@ import json
 
 import numpy as np
 import pytest
-from make_videos import damage_frame
 
 from napari_red.core.add_videos import add_videos
 from napari_red.core.edits import accept
@@ -281,19 +280,9 @@ def test_a_frame_set_aside_that_a_swap_made_a_learned_one_is_so_no_longer(sessio
     assert 21 not in {f.number for f in found.frames if f.held_out}
 
 
-def test_frames_that_cannot_be_decoded_are_left_out_and_told_once(
-    tmp_path, make_video, make_aligner
-):
-    path = make_video(tmp_path / "talk.mp4", n_frames=40)
-    with open_video(path) as whole, Session(whole, tmp_path / "whole.red") as session:
-        prealign(session, make_aligner(), Settings("made"))
-        predictions = session.project.predictions(session.tracks[0].id)
-    for number in (19, 20, 21):
-        damage_frame(path, path, number)
-    with open_video(path) as video, Session(video) as session:
-        session.store(session.start_run("made", "cpu"), [(0, one) for one in predictions])
-        correct(session, 0, (5, 20, 33))
-        summary, found = pushed(session, tmp_path / "set")
+def test_frames_that_cannot_be_decoded_are_left_out_and_told_once(damaged_session, tmp_path):
+    correct(damaged_session, 0, (5, 20, 33))
+    summary, found = pushed(damaged_session, tmp_path / "set")
     assert [f.number for f in found.frames if f.kind == CORRECTED] == [5, 33]
     assert not {19, 20, 21} & {frame.number for frame in found.frames}
     (note,) = summary.notes
