@@ -211,6 +211,16 @@ class Actions(QObject):
         self._view.commit()
         self.export_wanted.emit()
 
+    # -- taking back ---------------------------------------------------------------
+
+    def undo(self) -> None:
+        """Take the last edit back; turn to its frame unless the shown one is among them."""
+        self._step(Session.undo, "undone")
+
+    def redo(self) -> None:
+        """Make the last undone edit again; turn to its frame as :meth:`undo` does."""
+        self._step(Session.redo, "done again")
+
     # -- how -----------------------------------------------------------------------
 
     def do(self, edit: Callable[[Session], object], *, needs_face: bool = True) -> bool:
@@ -256,6 +266,14 @@ class Actions(QObject):
             show_info(why)
             return False
         return True
+
+    def _step(self, act: Callable[[Session, int | None], int | None], word: str) -> None:
+        def edit(session: Session) -> str:
+            frame = act(session, self._view.frame)
+            self._view.turn_to(frame)
+            return f"Nothing to be {word}." if frame is None else f"Frame {frame + 1}: {word}."
+
+        self.do(edit, needs_face=False)
 
     def _frame_edit(
         self,

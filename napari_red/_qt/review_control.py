@@ -15,6 +15,8 @@ from napari_red.core.video_names import told_apart
 STRIP_MS, QUEUE_MS = 60, 600
 """How long edits are waited for before the strip and the queue are made anew."""
 
+EMPTY = "Nothing is left in the queue."
+
 
 class ReviewControl(QObject):
     """What the Review panel and the strip show, and what their buttons do.
@@ -42,8 +44,8 @@ class ReviewControl(QObject):
         for pressed, act in (
             (panel.accept, actions.accept),
             (panel.accept_up_to, actions.accept_up_to),
-            (panel.undo, work.view.undo),
-            (panel.redo, work.view.redo),
+            (panel.undo, actions.undo),
+            (panel.redo, actions.redo),
         ):
             pressed.clicked.connect(lambda _, act=act: act())
         strip.went.connect(work.view.turn_to)
@@ -95,9 +97,9 @@ class ReviewControl(QObject):
             self.stands.emit("")
             return
         found = edits.counts(session)
-        self.stands.emit(f"{found['left']} left")
+        self.stands.emit(f"{found.left} left")
         self.panel.counts.setText(
-            f"{found['accepted']} accepted · {found['corrected']} corrected · {found['left']} left"
+            f"{found.accepted} accepted · {found.corrected} corrected · {found.left} left"
         )
 
     def _show_queue(self, found: tuple[list[ToReview], dict[int, str]]) -> None:
@@ -141,6 +143,8 @@ class ReviewControl(QObject):
         place = 0 if current is None else current + 1
         if place < len(self.queue):
             self.visit(self.queue[place])
+        else:
+            self._say("That was the last frame of the queue." if self.queue else EMPTY)
 
     def previous(self) -> None:
         """Go back to the proposal that was visited before."""
@@ -149,3 +153,8 @@ class ReviewControl(QObject):
             one = self._been[-1]
             self.work.view.commit()
             self.work.go(one.video, one.frame, one.face)
+        else:
+            self._say("No frame of the queue was visited before this one.")
+
+    def _say(self, text: str) -> None:
+        self.work.view.actions.told.emit(text)

@@ -34,7 +34,8 @@ def strip_picture(
     """Paint columns.
 
     Bars are as high as the lowest confidence, and redder where it is lower. Above them
-    corrected frames (in the theme's ink) and jumps, below them what is accepted.
+    corrected frames (in the theme's ink) and jumps, below them what is accepted. Frames that
+    aren't worked on are dark.
 
     Parameters
     ----------
@@ -47,6 +48,7 @@ def strip_picture(
     width = len(columns.confidence)
     picture = np.empty((HEIGHT, width, 4), np.uint8)
     picture[:] = (*colours.ground, 255)
+    picture[:, ~columns.worked, :3] //= 2
     known = np.isfinite(columns.confidence)
     confidence = np.nan_to_num(columns.confidence, nan=0.0)
     top, bottom = _MARKS, HEIGHT - _DONE
@@ -58,7 +60,7 @@ def strip_picture(
     picture[rows, cols, :3] = colour[cols]
     picture[top : top + 2, columns.lost & known, :3] = _LOST
     if known.any():
-        picture[bottom - 2 : bottom, ~known, :3] = _LOST
+        picture[bottom - 2 : bottom, ~known & columns.worked, :3] = _LOST
     picture[:_MARKS, _wider(columns.jump), :3] = _JUMP
     picture[: _MARKS - 1, _wider(columns.corrected), :3] = colours.ink
     picture[bottom + 1 :, columns.accepted, :3] = _ACCEPTED

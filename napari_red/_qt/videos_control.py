@@ -18,6 +18,7 @@ from napari_red.core.add_videos import Added
 from napari_red.core.batch import VideoState
 from napari_red.core.prealign import Settings
 from napari_red.core.project import SUFFIX, Project
+from napari_red.core.reviewed import NOT_YET, Reviewed
 from napari_red.core.video_list import VideoStanding, standings
 from napari_red.core.video_names import told_apart
 from trainer.data.video import VIDEO_SUFFIXES
@@ -133,8 +134,8 @@ class VideosControl(QObject):
                 _tip(one),
                 *self.states.get(one.video.id, (one.video.state, one.video.message)),
                 self.parts.get(one.video.id),
-                one.corrected,
-                one.accepted,
+                one.reviewed.corrected,
+                one.reviewed.accepted,
                 is_open=one.video.id == here,
             )
             for one in self.standings
@@ -229,10 +230,10 @@ class VideosControl(QObject):
         return path
 
 
-def _counts(known: VideoStanding | None, path: str) -> tuple[int, int, int]:
+def _counts(known: VideoStanding | None, path: str) -> tuple[Reviewed, int]:
     if known is None or known.video.path != path:
-        return 0, 0, 0
-    return known.corrected, known.accepted, known.faces
+        return NOT_YET, 0
+    return known.reviewed, known.faces
 
 
 def _tip(one: VideoStanding) -> str:

@@ -231,26 +231,10 @@ class LandmarkView(QObject):
             show_error(str(error))
             self._refill()
 
-    def undo(self) -> None:
-        """Take the last edit back; turn to its frame unless the shown one is among them."""
-        self.actions.do(
-            lambda session: self._stepped(session.undo(self.frame), "undone"), needs_face=False
-        )
-
-    def redo(self) -> None:
-        """Make the last undone edit again; turn to its frame as :meth:`undo` does."""
-        self.actions.do(
-            lambda session: self._stepped(session.redo(self.frame), "done again"), needs_face=False
-        )
-
     def turn_to(self, frame: int | None) -> None:
         """Have another frame on the canvas."""
         if frame is not None and self.video is not None:
             turn_to(self.viewer, self.video, frame)
-
-    def _stepped(self, frame: int | None, word: str) -> str:
-        self.turn_to(frame)
-        return f"Nothing to be {word}." if frame is None else f"Frame {frame + 1}: {word}."
 
     def _hide(self, indices: list[int]) -> None:
         if self.points is not None:

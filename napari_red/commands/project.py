@@ -185,18 +185,17 @@ def _say_info(found: ProjectInfo) -> None:
         "video", "frames", "state", "faces", "people", "corrected", "accepted", "left", "",
         show_edge=False,
     )  # fmt: skip
-    names = told_apart([video.record for video in found.videos])
-    for video in found.videos:
-        record = video.record
-        counts = (video.corrected, video.accepted, video.left)
+    names = told_apart([standing.video for standing in found.videos])
+    for standing in found.videos:
+        video, been = standing.video, standing.reviewed
         table.add_row(
-            escape(names[record.id]),
-            str(len(record.wanted_frames)),
-            record.state,
-            str(video.faces),
-            escape(", ".join(video.people)),
-            *(str(count) for count in counts),
-            escape(record.message),
+            escape(names[video.id]),
+            str(len(video.wanted_frames)),
+            video.state,
+            str(standing.faces),
+            escape(", ".join(standing.people)),
+            *(str(count) for count in (been.corrected, been.accepted, been.left)),
+            escape(video.message),
         )
     console.print(table)
     people = ", ".join(f"{name} ({_many(n, 'track')})" for name, n in found.people.items())

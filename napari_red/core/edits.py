@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
@@ -12,8 +12,9 @@ import numpy as np
 from napari_red.core.cells import Address, prediction_value
 from napari_red.core.chunks import CHUNK, Chunk, chunk_of
 from napari_red.core.history import Step
-from napari_red.core.marks import marked_in_all, marks_to_bytes
+from napari_red.core.marks import Marks, marks_to_bytes
 from napari_red.core.records import Correction, Prediction
+from napari_red.core.reviewed import Reviewed, reviewed
 from napari_red.core.session import Session
 from trainer.errors import RedError
 
@@ -213,18 +214,10 @@ def _mark(
         session.apply(values, label, (stop - 1, stop - 1) if first else (first, stop - 1))
 
 
-def counts(session: Session) -> Mapping[str, int]:
-    """Frames of the video that are accepted, corrected, and left: neither of both.
-
-    A frame is accepted when each of its faces is, corrected when any is.
-    """
+def counts(session: Session) -> Reviewed:
+    """How many frames of the video a person has been through."""
     with session.lock:
         tracks = [session.track(face) for face in range(session.n_faces)]
-        corrected = set().union(*(track.corrected for track in tracks))
-        accepted = marked_in_all([track.accepted for track in tracks])
-    both = sum(accepted[frame] for frame in corrected)
-    return {
-        "accepted": accepted.count,
-        "corrected": len(corrected),
-        "left": session.n_frames - accepted.count - len(corrected) + both,
-    }
+        corrected = [list(track.corrected) for track in tracks]
+        accepted = [Marks(track.accepted.blocks) for track in tracks]
+    return reviewed(session.n_frames, session.wanted, corrected, accepted)

@@ -41,6 +41,8 @@ class Overview:
     def words(self, column: int) -> str:
         """What a column shows, in words."""
         columns, frame = self.columns, self.frame_of(column)
+        if not columns.worked[column]:
+            return f"Frame {frame + 1}: not worked on"
         confidence = float(columns.confidence[column])
         parts = ["no face" if np.isnan(confidence) else f"confidence {confidence:.2f}"]
         if columns.lost[column] and not np.isnan(confidence):
@@ -60,7 +62,7 @@ def overview_of(session: Session, store: FeatureStore, width: int) -> Callable[[
 
     None where there are no faces.
     """
-    n_frames = session.n_frames
+    n_frames, wanted = session.n_frames, session.wanted
     tracks = [
         (track.record.id, np.array(track.corrected, int), Marks(track.accepted.blocks))
         for track in map(session.track, range(session.n_faces))
@@ -72,7 +74,7 @@ def overview_of(session: Session, store: FeatureStore, width: int) -> Callable[[
         columns, seen = [], []
         for track_id, corrected, accepted in tracks:
             features = store.of(track_id, n_frames)
-            made = strip(features, corrected, accepted.as_array(n_frames), width)
+            made = strip(features, corrected, accepted.as_array(n_frames), width, wanted)
             there = np.flatnonzero(~features.lost)
             columns.append(_within(made, there, n_frames))
             seen.append(len(there))

@@ -6,30 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from napari_red.core import model_store
-from napari_red.core.marks import Marks
 from napari_red.core.project import Project
-from napari_red.core.records import VideoRecord
-
-
-@dataclass(frozen=True)
-class VideoInfo:
-    """One video. Counts are of the frames that are worked on.
-
-    Attributes
-    ----------
-    corrected, accepted, left : frames in which any face is corrected, every face is
-        accepted, and neither
-    """
-
-    record: VideoRecord
-    faces: int
-    people: tuple[str, ...]
-    corrected: int
-    accepted: int
-    left: int
+from napari_red.core.video_list import VideoStanding, standings
 
 
 @dataclass(frozen=True)
@@ -46,7 +25,7 @@ class ProjectInfo:
 
     path: Path
     bytes: int
-    videos: tuple[VideoInfo, ...]
+    videos: tuple[VideoStanding, ...]
     people: dict[str, int]
     models: tuple[str, ...]
     model: str
@@ -65,31 +44,11 @@ def look_at(project: Project) -> ProjectInfo:
     return ProjectInfo(
         project.path,
         project.path.stat().st_size,
-        tuple(_video(project, record) for record in project.videos()),
+        tuple(standings(project)),
         dict(sorted(tracks.items())),
         tuple(version.name for version in model_store.versions(project)),
         model_store.current_name(project),
         tuple(row[0] for row in read("SELECT model FROM runs GROUP BY model ORDER BY MIN(id)")),
         steps,
         tuple(row[0] for row in read("SELECT DISTINCT who FROM steps ORDER BY who")),
-    )
-
-
-def _video(project: Project, record: VideoRecord) -> VideoInfo:
-    tracks = project.tracks(record.id)
-    wanted = record.wanted_frames
-    part = slice(wanted.start, wanted.stop, wanted.step)
-    corrected = np.zeros(record.n_frames, bool)
-    accepted = np.full(record.n_frames, bool(tracks))
-    for track in tracks:
-        corrected[project.corrected_frames(track.id)] = True
-        accepted &= Marks(project.accepted(track.id)).as_array(record.n_frames)
-    people = {track.identity.name for track in tracks if track.identity is not None}
-    return VideoInfo(
-        record,
-        len(tracks),
-        tuple(sorted(people)),
-        int(corrected[part].sum()),
-        int(accepted[part].sum()),
-        int((~(corrected | accepted))[part].sum()),
     )

@@ -16,17 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_red.core import video_rows
 from napari_red.core.cells import Address
-from napari_red.core.frame_counts import count_again
 from napari_red.core.frame_view import FrameView
 from napari_red.core.history import Step
-from napari_red.core.places import default_places, make_new, open_existing, read_only_warning
-from napari_red.core.project import Project, ProjectError
+from napari_red.core.project import Project
 from napari_red.core.records import Correction, Prediction, TrackRecord, VideoRecord
 from napari_red.core.run_faces import RunFaces
 from napari_red.core.track_data import TrackData
-from trainer.data.fingerprint import video_fingerprint
+from napari_red.core.video_home import VideoHome
 from trainer.data.video import Video
 from trainer.scheme import IBUG68
 
@@ -46,13 +43,6 @@ class Session:
     project : an open project to keep the video in, instead of a path; who opened it
         closes it
 
-    Attributes
-    ----------
-    warnings : list of str
-        What the person should know about the project; the video has its own.
-    recounted : list of str
-        Those of them that say that the video has another number of frames than was noted.
-
     Raises
     ------
     ProjectError
@@ -67,40 +57,23 @@ class Session:
         project: Project | None = None,
     ) -> None:
         self.video = video
-        self.fingerprint = video_fingerprint(video.path)
-        self.warnings: list[str] = []
-        self.recounted: list[str] = []
         self.listeners: list[Change] = []
         self._lock = threading.RLock()
-        self._places = (
-            [Path(project_path)]
-            if project_path is not None
-            else default_places(video.path, self.fingerprint)
-        )
-        self._owns_project = project is None
-        self._project = project
-        self._record: VideoRecord | None = None
+        self._home = VideoHome(video, project_path, project)
+        self.fingerprint = self._home.fingerprint
         self._tracks: list[TrackData] = []
         self._runs = RunFaces()
-        self._closed = False
-        if self._project is None:
-            self._project = open_existing(self._places, self.warnings)
-        elif self._project.read_only:
-            self.warnings.append(read_only_warning(self._project))
-        if self._project is not None:
-            try:
-                self._load(self._project)
-            except BaseException:
-                self.close()
-                raise
+        try:
+            if self._home.is_known():
+                self.reload()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the project file; everything is in it already."""
         with self._lock:
-            if self._project is not None and self._owns_project:
-                self._project.close()
-            self._project = None
-            self._closed = True
+            self._home.close()
 
     def __enter__(self) -> Session:
         return self
@@ -109,35 +82,49 @@ class Session:
         self.close()
 
     @property
+    def warnings(self) -> list[str]:
+        """What the person should know about the project; the video has its own."""
+        return self._home.warnings
+
+    @property
+    def recounted(self) -> list[str]:
+        """Those warnings that say that the video has another number of frames than was noted."""
+        return self._home.recounted
+
+    @property
     def project_path(self) -> Path:
         """Where the project file is, or will be at the first change."""
-        return self._project.path if self._project is not None else self._places[0]
+        return self._home.path
 
     @property
     def project(self) -> Project | None:
         """The project file; None as long as no change has made it."""
-        return self._project
+        return self._home.project
 
     @property
     def video_id(self) -> int | None:
         """The video's number in the project; None as long as it isn't in there."""
-        return None if self._record is None else self._record.id
+        return None if self._home.record is None else self._home.record.id
 
     def hand_over(self) -> Project:
         """The project file, made if it isn't there; the caller closes it from now on."""
-        project, _ = self.opened()
-        self._owns_project = False
-        return project
+        with self._lock:
+            return self._home.hand_over()
 
     @property
     def read_only(self) -> str:
         """Why nothing can be changed; empty where it can."""
-        return self._project.read_only if self._project is not None else ""
+        return "" if self.project is None else self.project.read_only
 
     @property
     def n_frames(self) -> int:
         """Frames of the video, T."""
         return self.video.n_frames
+
+    @property
+    def wanted(self) -> range:
+        """The frames that are worked on; all, unless the project says otherwise."""
+        return self._home.wanted
 
     @property
     def n_landmarks(self) -> int:
@@ -283,9 +270,8 @@ class Session:
 
     def can_undo(self) -> tuple[int, int]:
         """How many edits can be undone and redone."""
-        if self._project is None or self._record is None:
-            return 0, 0
-        return self._project.can_undo(self._record.id)
+        project, video_id = self.project, self.video_id
+        return (0, 0) if project is None or video_id is None else project.can_undo(video_id)
 
     @property
     def lock(self) -> AbstractContextManager[bool]:
@@ -307,9 +293,10 @@ class Session:
 
     def _step(self, act: Callable[[Project, int], Step | None], near: int | None) -> int | None:
         with self._lock:
-            if self._project is None or self._record is None:
+            project, video_id = self.project, self.video_id
+            if project is None or video_id is None:
                 return None
-            step = act(self._project, self._record.id)
+            step = act(project, video_id)
             if step is None:
                 return None
             self._follow(step)
@@ -353,38 +340,13 @@ class Session:
     def opened(self) -> tuple[Project, VideoRecord]:
         """The project file and this video's record in it, made if they aren't there."""
         with self._lock:
-            if self._closed:
-                raise ProjectError(
-                    f"{self._places[0]}: the video was closed meanwhile; open it again"
-                )
-            if self._project is None:
-                self._project = make_new(self._places, self.warnings)
-            if self._record is None:
-                record = self._project.add_video(
-                    self.video.path, self.fingerprint, **video_rows.described(self.video)
-                )
-                self.recounted = count_again(self._project, record, self.video)
-                self.warnings += self.recounted
-                self._record = self._project.video(record.id)
-            return self._project, self._record
+            return self._home.opened()
 
     def reload(self) -> None:
         """Read the tracks anew, after a change that wasn't made here."""
         with self._lock:
             project, record = self.opened()
             self._tracks = [TrackData(project, track) for track in project.tracks(record.id)]
-
-    def _load(self, project: Project) -> None:
-        videos = project.videos()
-        if any(record.fingerprint == self.fingerprint for record in videos):
-            self.reload()
-            return
-        path = str(Path(self.video.path).absolute())
-        if any(record.path == path for record in videos):
-            self.warnings.append(
-                f"{path}: the video has changed since it was annotated; its earlier "
-                f"landmarks are kept in {project.path}, and it starts anew here"
-            )
 
     def _new_track(self, n_landmarks: int) -> TrackData:
         project, video = self.opened()

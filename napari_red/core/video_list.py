@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from napari_red.core.marks import Marks
 from napari_red.core.project import Project
 from napari_red.core.records import VideoRecord
+from napari_red.core.reviewed import Reviewed, reviewed
 
 
 @dataclass(frozen=True)
@@ -17,15 +16,12 @@ class VideoStanding:
 
     Attributes
     ----------
-    corrected : frames in which any face is corrected
-    accepted : frames in which every face is accepted
     faces : faces followed through it
     people : their names, without those nobody named
     """
 
     video: VideoRecord
-    corrected: int
-    accepted: int
+    reviewed: Reviewed
     faces: int
     people: tuple[str, ...] = ()
 
@@ -37,13 +33,11 @@ def standings(project: Project) -> list[VideoStanding]:
 
 def _standing(project: Project, video: VideoRecord) -> VideoStanding:
     tracks = project.tracks(video.id)
-    corrected: set[int] = set()
-    for track in tracks:
-        corrected.update(project.corrected_frames(track.id))
-    marks = [Marks(project.accepted(track.id)) for track in tracks]
-    accepted = marks[0].count if len(marks) == 1 else 0
-    if len(marks) > 1 and all(one.blocks for one in marks):
-        arrays = [one.as_array(video.n_frames) for one in marks]
-        accepted = int(np.logical_and.reduce(arrays).sum())
+    found = reviewed(
+        video.n_frames,
+        video.wanted_frames,
+        [project.corrected_frames(track.id) for track in tracks],
+        [Marks(project.accepted(track.id)) for track in tracks],
+    )
     people = tuple(sorted({t.identity.name for t in tracks if t.identity is not None}))
-    return VideoStanding(video, len(corrected), accepted, len(tracks), people)
+    return VideoStanding(video, found, len(tracks), people)

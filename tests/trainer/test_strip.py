@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trainer.frame_features import NAMES, FrameFeatures
-from trainer.strip import Strip, merged, strip
+from trainer.strip import merged, strip
 
 NOTHING = np.empty(0, int)
 
@@ -26,18 +26,14 @@ def lose(features: FrameFeatures, frames: slice) -> None:
 @pytest.mark.parametrize(("n", "width"), [(1000, 100), (1000, 77), (100, 100), (30, 100), (1, 9)])
 def test_columns_hold_the_frames_that_fall_into_them(n, width):
     features = made(n)
-    one = Strip(features, np.array([n // 2]), np.zeros(n, bool), width)
-    for frame in range(n):
-        column = one.column_of(frame)
-        assert 0 <= column < width
-        assert one.columns.confidence[column] <= features.confidence[frame]
-        if n <= width:
-            assert one.frame_of(column) == frame
-    assert one.columns.corrected[one.column_of(n // 2)]
-    assert not one.columns.lost.any()
-    assert one.columns.confidence.min() == features.confidence.min()
-    if n >= width:
-        assert [one.column_of(one.frame_of(c)) for c in range(width)] == list(range(width))
+    columns = strip(features, np.array([n // 2]), np.zeros(n, bool), width)
+    starts = np.arange(width) * n // width
+    for column, start in enumerate(starts):
+        stop = max(starts[column + 1] if column + 1 < width else n, start + 1)
+        assert columns.confidence[column] == features.confidence[start:stop].min()
+        assert columns.corrected[column] == (start <= n // 2 < stop)
+    assert columns.worked.all()
+    assert not columns.lost.any()
 
 
 def test_what_is_worst_in_a_column_shows():
@@ -55,24 +51,19 @@ def test_what_is_worst_in_a_column_shows():
     assert np.flatnonzero(columns.accepted).tolist() == [50, 51, 53]
 
 
-@pytest.mark.parametrize(("n", "width"), [(1000, 77), (30, 100)])
-def test_changes_have_the_same_columns_as_all_made_anew(n, width):
-    features, accepted = made(n), np.zeros(n, bool)
-    one = Strip(made(n), NOTHING, accepted, width)
-    first, stop = n // 3, n // 2
-    part = FrameFeatures(*(getattr(features, name)[first:stop].copy() for name in NAMES))
-    part.jump[:] = 0.3
-    part.confidence[:] = 0.001
-    one.put(first, part)
-    one.mark(first, stop, accepted=True)
-    one.mark(5, 6, corrected=True)
-    one.mark(7, 8, corrected=True)
-    one.mark(7, 8, corrected=False)
-    features.jump[first:stop], features.confidence[first:stop] = 0.3, 0.001
-    accepted[first:stop] = True
-    anew = strip(features, np.array([5]), accepted, width)
-    for name in ("confidence", "jump", "lost", "corrected", "accepted"):
-        np.testing.assert_array_equal(getattr(one.columns, name), getattr(anew, name), name)
+def test_frames_that_arent_worked_on_arent_lost_and_wait_for_nobody():
+    features = made(100)
+    lose(features, slice(40, 100))
+    lose(features, slice(10, 12))
+    accepted = np.array([[0, 20]])
+    part = strip(features, NOTHING, accepted, 10, range(40))
+    assert part.worked.tolist() == [True] * 4 + [False] * 6
+    assert part.accepted.tolist() == [True] * 2 + [False] * 8
+    assert np.flatnonzero(part.lost).tolist() == [1]
+    every_fifth = strip(features, NOTHING, np.arange(100) % 5 == 0, 10, range(0, 100, 5))
+    assert every_fifth.worked.all()
+    assert every_fifth.accepted.all()
+    assert np.flatnonzero(every_fifth.lost).tolist() == [1, 4, 5, 6, 7, 8, 9]
 
 
 def test_two_tracks_in_one_strip_show_the_worse_of_both():

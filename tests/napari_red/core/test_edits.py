@@ -7,6 +7,7 @@ from napari_red.core.blank_video import BlankVideo
 from napari_red.core.edits import EditError
 from napari_red.core.project import ProjectError
 from napari_red.core.records import Prediction
+from napari_red.core.reviewed import Reviewed
 from napari_red.core.session import Session
 
 __all__ = ["session"]
@@ -118,19 +119,19 @@ def test_accepting_twice_is_one_step(session):
 
 
 def test_counts_tell_accepted_corrected_and_left_once_each(session):
-    assert edits.counts(session) == {"accepted": 0, "corrected": 0, "left": 2100}
+    assert edits.counts(session) == Reviewed(0, 0, 2100)
     edits.accept_up_to(session, 9)
     edits.accept(session, 20, [0])  # one face of two is not the frame
     session.move(5, 0, {1: (1, 1)})
     session.move(30, 1, {1: (1, 1)})
     session.hide(30, 0, [2])
-    assert edits.counts(session) == {"accepted": 10, "corrected": 2, "left": 2100 - 11}
+    assert edits.counts(session) == Reviewed(10, 2, 2100 - 11)
 
 
 def test_counts_without_a_face_are_zero(tmp_path):
     (tmp_path / "w.mp4").write_bytes(b"a video")
     with Session(BlankVideo(tmp_path / "w.mp4", 50)) as session:
-        assert edits.counts(session) == {"accepted": 0, "corrected": 0, "left": 50}
+        assert edits.counts(session) == Reviewed(0, 0, 50)
 
 
 def test_replacing_predictions_is_one_step_and_spares_what_a_person_did(session):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from napari_red.core import edits
+from napari_red.core.add_videos import add_videos
 from napari_red.core.blank_video import BlankVideo
 from napari_red.core.chunks import CHUNK
 from napari_red.core.feature_store import FeatureStore
@@ -12,6 +13,7 @@ from napari_red.core.overview import overview_of
 from napari_red.core.prealign import Settings, prealign
 from napari_red.core.project import Project
 from napari_red.core.records import Prediction
+from napari_red.core.reviewed import Reviewed
 from napari_red.core.session import Session
 from napari_red.core.session_pool import PooledBatch, SessionPool
 from napari_red.core.sessions import Sessions
@@ -109,7 +111,7 @@ def test_the_list_counts_frames_and_names_people(project, video, make_aligner):
         edits.accept(session, 4, [0])
         edits.accept(session, 5)
     (standing,) = standings(project)
-    assert (standing.corrected, standing.accepted, standing.faces) == (1, 1, 2)
+    assert (standing.reviewed, standing.faces) == (Reviewed(1, 1, 22), 2)
 
 
 def test_the_overview_says_what_is_where(project, video, make_aligner):
@@ -126,6 +128,24 @@ def test_the_overview_says_what_is_where(project, video, make_aligner):
     assert np.flatnonzero(overview.columns.corrected).tolist() == [3]
     assert overview.words(10) == "Frame 11: no face"
     assert "corrected" in overview.words(3)
+
+
+def test_frames_that_arent_worked_on_are_neither_left_nor_lost(project, video, make_aligner):
+    add_videos(project, [video.path], start=2, stop=12, stride=2)
+    with Session(video, project=project) as session:
+        assert session.wanted == range(2, 12, 2)
+        prealign(session, make_aligner(), Settings("made"))
+        edits.accept_up_to(session, 5)
+        session.move(6, 0, {1: (1.0, 1.0)})
+        session.move(7, 0, {1: (1.0, 1.0)})
+        assert edits.counts(session) == Reviewed(2, 1, 2)
+        overview = overview_of(session, FeatureStore(project), 24)()
+    (standing,) = standings(project)
+    assert standing.reviewed == Reviewed(2, 1, 2)
+    assert np.flatnonzero(overview.columns.worked).tolist() == [2, 4, 6, 8, 10]
+    assert np.flatnonzero(overview.columns.accepted).tolist() == [2, 4, 6]
+    assert not overview.columns.lost.any()
+    assert overview.words(12) == "Frame 13: not worked on"
 
 
 def test_a_million_frames_are_read_in_parts_and_shown(tmp_path, made_truth):

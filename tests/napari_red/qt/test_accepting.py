@@ -57,7 +57,7 @@ def test_ctrl_and_click_accepts_the_shown_frame_with_what_was_dragged(qtbot, doc
     assert accepted(dock) == [5]
     np.testing.assert_allclose(view.session.view(5).landmarks[0, 8, ::-1], moved)
     assert "Ctrl+click" in dock.strip._tip(0)
-    view.undo()
+    view.actions.undo()
     assert view.frame == 5
     assert accepted(dock) == []
 
@@ -87,6 +87,19 @@ def test_a_key_accepts_the_frame_and_goes_to_the_next_of_the_queue(qtbot, dock, 
     assert accepted(dock) == [first.frame]
 
 
+def test_the_keys_of_the_queue_say_where_it_ends(qtbot, dock):
+    view, control = dock.workbench.view, dock.review_control
+    view.actions.previous_wanted.emit()
+    assert "No frame of the queue was visited before" in dock.workbench.viewer.status
+    control.visit(control.queue[-1])
+    qtbot.waitUntil(lambda: view.frame == control.queue[-1].frame)
+    view.actions.next_wanted.emit()
+    assert "last frame of the queue" in dock.workbench.viewer.status
+    control.queue.clear()
+    view.actions.next_wanted.emit()
+    assert "Nothing is left in the queue" in dock.workbench.viewer.status
+
+
 @pytest.mark.parametrize("name", ["review", "videos", "faces"])
 def test_keys_work_while_a_list_has_the_focus(qtbot, dock, name):
     shown = getattr(dock, name).list
@@ -114,19 +127,19 @@ def test_undo_of_many_frames_stays_on_the_shown_one(qtbot, dock):
     assert accepted(dock) == list(range(6))
     dock.workbench.viewer.dims.set_current_step(0, 3)
     qtbot.waitUntil(lambda: view.frame == 3)
-    view.undo()
+    view.actions.undo()
     assert (view.frame, accepted(dock)) == (3, [])
-    view.redo()
+    view.actions.redo()
     assert (view.frame, accepted(dock)) == (3, list(range(6)))
     dock.workbench.viewer.dims.set_current_step(0, 20)
     qtbot.waitUntil(lambda: view.frame == 20)
-    view.undo()
+    view.actions.undo()
     qtbot.waitUntil(lambda: view.frame == 5)  # where it was pressed
 
 
 def test_undo_of_an_edit_of_a_whole_face_stays_on_the_shown_frame(qtbot, dock):
     view = dock.workbench.view
     name_identity(view.session, 0, "Ada")
-    view.undo()
+    view.actions.undo()
     qtbot.wait(50)
     assert view.frame == 5

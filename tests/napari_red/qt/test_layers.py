@@ -188,10 +188,10 @@ def test_delete_hides_and_undo_shows_again(opened):
     view.points.remove_selected()
     assert np.flatnonzero(view.current.hidden).tolist() == [1, 70]
     viewer.dims.set_current_step(0, 9)
-    view.undo()
+    view.actions.undo()
     assert viewer.dims.current_step[0] == 5
     assert not view.current.hidden.any()
-    view.redo()
+    view.actions.redo()
     view.actions.show_all()
     assert not view.current.hidden.any()
 
@@ -298,7 +298,7 @@ def test_nothing_is_left_of_the_last_face_that_is_deleted(opened, made_truth):
         for layer in (view.points, view.contours):
             layer.visible = False
         viewer.dims.set_current_step(0, 20)
-    view.undo()
+    view.actions.undo()
     assert view.points.visible
     assert len(view.points.data) == 68
     np.testing.assert_allclose(view.points.data[:, ::-1], made_truth(view.frame))

@@ -109,6 +109,7 @@ def test_the_strip_shows_what_is_wrong_and_what_is_done():
         lost=np.array([False, False, True, False]),
         corrected=np.array([True, False, False, False]),
         accepted=np.array([True, False, False, False]),
+        worked=~no,
     )
     colours = StripColours()
     plain = strip_picture(columns, colours)
@@ -123,3 +124,13 @@ def test_the_strip_shows_what_is_wrong_and_what_is_done():
     proposed = strip_picture(columns, colours, np.array([False, False, False, True]))
     assert (plain[:, :3] == proposed[:, :3]).all()
     assert not (plain[10, 3] == proposed[10, 3]).all()
+
+
+def test_frames_that_arent_worked_on_are_dark_in_the_strip_and_not_red():
+    no = np.zeros(2, bool)
+    confidence = np.array([0.9, np.nan], np.float32)
+    columns = StripColumns(confidence, no, no, no, no, worked=np.array([True, False]))
+    colours = StripColours()
+    beyond = strip_picture(columns, colours)[:, 1, :3]
+    assert (beyond < np.array(colours.ground)).all()
+    assert (beyond == beyond[0]).all()

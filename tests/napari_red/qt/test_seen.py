@@ -144,5 +144,5 @@ def test_frames_are_found_beside_layers_with_other_time_axes(opened, shape, opti
     view.actions.next_corrected()
     assert view.frame == 17
     view.turn_to(2)
-    view.undo()
+    view.actions.undo()
     assert view.frame == 17
