@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import os
 import shutil
@@ -44,6 +45,12 @@ with contextlib.suppress(ImportError):
 def pytest_unconfigure() -> None:
     """Remove what the tests wrote."""
     shutil.rmtree(_HOME, ignore_errors=True)
+
+
+def pytest_collection_finish() -> None:
+    """napari collects garbage whenever layers go: not through all that was imported."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

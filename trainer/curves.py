@@ -61,8 +61,9 @@ class CurveLog:
         rows = self.rows()
         if not rows:
             return
-        figure = Figure(figsize=(10, 7), layout="constrained")
+        figure = Figure(figsize=(10, 7))
         top, bottom = figure.subplots(2, 1)
+        figure.subplots_adjust(left=0.1, right=0.98, top=0.98, bottom=0.08, hspace=0.1)
         at, offset, last = [], 0, 0
         stage = rows[0]["stage"]
         for row in rows:
@@ -76,7 +77,7 @@ class CurveLog:
             for name in names:
                 points = [(x, float(r[name])) for x, r in zip(at, rows, strict=True) if r[name]]
                 if points:
-                    axis.plot(*zip(*points, strict=True), label=name)
+                    axis.plot(*zip(*points, strict=True), marker=".", label=name)
             if axis.get_legend_handles_labels()[0]:
                 axis.legend()
             axis.grid(alpha=0.3)

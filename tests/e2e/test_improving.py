@@ -77,13 +77,15 @@ def test_a_round_from_corrections_to_a_model_and_its_files(sit_down, tmp_path, m
     assert not improver.folder.exists()
     assert [one.name for one in model_store.versions(improver.project)] == ["model 1"]
 
-    # Improved; meanwhile the person goes on looking at frames.
+    # Improved, and stopped early; meanwhile the person goes on looking at frames.
     person.clicks(panel.start)
     person.waits(lambda: bool(panel.curves.losses))
     person.turns_to(30)
     assert dock.improving.busy
     person.waits(lambda: bool(panel.curves.errors))
     person.looks("12-improving")
+    person.waits(lambda: len(panel.curves.errors) > 1)
+    person.clicks(panel.stop)  # what was learned until here is enough
     person.waits(lambda: not dock.improving.busy)
     person.looks("13-improved")
     said = panel.result.text()

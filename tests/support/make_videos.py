@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -118,6 +119,19 @@ def start_later(source: Path, target: Path, frames: int) -> Path:
     duration, start = struct.unpack_from(">Ii", data, entry)
     struct.pack_into(">Ii", data, entry, duration, start + 512 * frames)
     target.write_bytes(data)
+    return target
+
+
+def first_frames(source: Path, target: Path, n_frames: int) -> Path:
+    """The beginning of a video, encoded anew."""
+    with av.open(str(source)) as theirs, av.open(str(target), "w") as file:
+        shown = theirs.streams.video[0]
+        stream = file.add_stream("libx264", rate=shown.average_rate, options={"crf": "16"})
+        stream.height, stream.width, stream.pix_fmt = shown.height, shown.width, "yuv420p"
+        for frame in islice(theirs.decode(shown), n_frames):
+            frame.pict_type = 0
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
     return target
 
 

@@ -14,7 +14,7 @@ import av
 import numpy as np
 
 from trainer.data.video_base import VideoError
-from trainer.data.video_decoder import Decoder
+from trainer.data.video_decoder import Decoder, converted
 from trainer.data.video_index import NO_TIME, REENCODE, PacketIndex
 
 _BUDGET = 60_000_000
@@ -255,4 +255,4 @@ def _check_end(
 
 
 def _sum(frame: av.VideoFrame) -> int:
-    return zlib.crc32(np.ascontiguousarray(frame.to_ndarray(format="gray")).data)
+    return zlib.crc32(np.ascontiguousarray(converted(frame, "gray")).data)

@@ -8,6 +8,7 @@ container believes. Where a seek landed is known by the content of the first key
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import NamedTuple
 import av
 import numpy as np
 from av.sidedata.sidedata import SideData
+from av.video.reformatter import VideoReformatter
 
 from trainer.data.video_base import VideoError
 from trainer.data.video_index import (
@@ -30,6 +32,8 @@ from trainer.data.video_index import (
 
 _THREADS = 4
 """Threads of one decoder at most: each holds frames, and delays the one that is wanted."""
+
+_own = threading.local()
 
 _KEYS_BACK = 4
 """How many key packets before the wanted one a seek aims at before it gives up."""
@@ -319,7 +323,7 @@ def to_rgb(
     height, width = size or (None, None)
     if turn.transpose:
         height, width = width, height
-    image = frame.to_ndarray(format="rgb24", height=height, width=width)
+    image = converted(frame, "rgb24", height=height, width=width)
     if turn.transpose:
         image = image.transpose(1, 0, 2)
     if turn.flip_x:
@@ -327,3 +331,17 @@ def to_rgb(
     if turn.flip_y:
         image = image[::-1]
     return np.ascontiguousarray(image)
+
+
+def converted(
+    frame: av.VideoFrame, pixel_format: str, height: int | None = None, width: int | None = None
+) -> np.ndarray:
+    """A frame's pixels in another format and, where that is said, another size.
+
+    A frame that converts itself sets up FFmpeg's scaler, with threads and some megabytes, for
+    that once; here each thread has one that stays.
+    """
+    if not hasattr(_own, "reformatter"):
+        _own.reformatter = VideoReformatter()
+    reformatted = _own.reformatter.reformat(frame, width=width, height=height, format=pixel_format)
+    return reformatted.to_ndarray()

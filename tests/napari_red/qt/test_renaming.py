@@ -59,15 +59,15 @@ def test_a_face_without_a_name_has_nobody_to_rename(dock):
     assert not rename(dock).isEnabled()
 
 
-@pytest.mark.parametrize(("new", "said"), [("Bob", False), ("Ann", True), (" Ann ", True)])
-def test_nothing_is_done_when_the_question_is_dropped_or_the_name_stays(dock, answer, new, said):
+def test_nothing_is_done_when_the_question_is_dropped_or_the_name_stays(dock, answer):
     session = dock.workbench.session
     track_edits.name_identity(session, 0, "Ann")
     steps = len(session.project.steps())
-    answer(new, said)
-    rename(dock).trigger()
-    assert people(dock) == ["Ann", "–"]
-    assert len(session.project.steps()) == steps
+    for new, said in (("Bob", False), ("Ann", True), (" Ann ", True)):
+        answer(new, said)
+        rename(dock).trigger()
+        assert people(dock) == ["Ann", "–"]
+        assert len(session.project.steps()) == steps
 
 
 def test_a_name_that_somebody_else_has_is_refused_with_a_word(dock, answer):

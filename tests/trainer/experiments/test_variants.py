@@ -90,7 +90,7 @@ def test_the_command_writes_a_row_for_every_change(tmp_path, stills, small, monk
     docs, work = tmp_path / "docs", tmp_path / "work"
     command = [
         "experiments", "variants", "--data", str(stills), "--work", str(work), "--docs", str(docs),
-        "--seeds", "1", "--budget", "8", "--base-budget", "8", "--width", "0.0625", "--device",
+        "--seeds", "1", "--budget", "4", "--base-budget", "4", "--width", "0.0625", "--device",
         "cpu",
     ]  # fmt: skip
     done = CliRunner().invoke(app, command)
