@@ -24,7 +24,7 @@ def test_landmarks_shown_are_near_published_labels(name, data_dir, root):
     }
     loaded = load_model(name)
     for key, stills in sets.items():
-        few = stills[:: len(stills) // 24]
+        few = stills[:: len(stills) // 10]
         errors = evaluate(loaded, few, convention=Convention.face).errors
         assert np.mean(errors) < MOST[name][key]
         assert np.max(errors) < 15

@@ -173,7 +173,7 @@ def test_a_pace_that_cant_be_is_refused(stills, tmp_path, given):
 @pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends(stills, tmp_path):
     line = [sys.executable, "-m", "trainer"]
-    line += command(stills, tmp_path, "--epochs", "3", "0.1", "0.05", "--stage", "1")
+    line += command(stills, tmp_path, "--epochs", "2", "0.1", "0.05", "--stage", "1")
     running = subprocess.Popen(line, stderr=subprocess.DEVNULL)
     log = tmp_path / "curves.csv"
     while running.poll() is None and not (log.exists() and len(log.read_text().splitlines()) > 1):
