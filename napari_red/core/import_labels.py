@@ -80,6 +80,14 @@ def import_labels(
         )
         values |= _face_values(track_id + offset, face, run, trusted)
     session.apply(values, IMPORT, (0, session.n_frames - 1))
+    frames = sorted({frame for face in faces for frame in face.frames.tolist()})
+    beyond = [frame for frame in frames if frame not in session.wanted]
+    if beyond:
+        notes.append(
+            f"{len(beyond)} of {len(frames)} frames are none of those that are worked on (the "
+            f"first is frame {beyond[0] + 1}): they are exported too, but nobody is asked to "
+            "review them"
+        )
     return ImportSummary(len(faces), sum(len(face.frames) for face in faces), tuple(notes))
 
 

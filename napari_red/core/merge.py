@@ -172,7 +172,9 @@ def _wanted(projects: Sequence[Project], merged: Merged) -> list[list[int]]:
             (first, _, name), (second, _, other) = worked[:2]
             raise MergeError(
                 f"{name}: people worked on this video in {projects[first].path} and, as {other}, "
-                f"in {projects[second].path}; compare the two, and leave one of them out"
+                f"in {projects[second].path}; compare the two, and leave one of them out. "
+                "Where they labelled different frames, export the one's labels and import them "
+                "into the other (napari-red export, napari-red import --trusted)"
             )
         kept = max(same, key=said.__getitem__)  # the first of those that are alike
         wanted[kept[0]].append(kept[1])

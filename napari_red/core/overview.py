@@ -22,16 +22,22 @@ class Overview:
     n_frames : int
     columns : what each column shows, the worst of all faces
     seen : frames in which each face was found, by number of the face in the session
+    wanted : the frames that are worked on
     """
 
     n_frames: int
     columns: StripColumns
     seen: tuple[int, ...]
+    wanted: range
 
     def frame_of(self, column: int) -> int:
-        """The first frame that a column shows."""
+        """The first frame that a column shows, of those that are worked on if there are any."""
         width = len(self.columns.confidence)
-        return min(max(column, 0), width - 1) * self.n_frames // width
+        column = min(max(column, 0), width - 1)
+        first, stop = (place * self.n_frames // width for place in (column, column + 1))
+        before = -(-max(first - self.wanted.start, 0) // self.wanted.step)
+        here = self.wanted[before : before + 1]
+        return here[0] if here and here[0] < max(stop, first + 1) else first
 
     def column_of(self, frame: int) -> int:
         """The column that shows a frame, the middle one of several."""
@@ -78,7 +84,7 @@ def overview_of(session: Session, store: FeatureStore, width: int) -> Callable[[
             there = np.flatnonzero(~features.lost)
             columns.append(_within(made, there, n_frames))
             seen.append(len(there))
-        return Overview(n_frames, merged(columns), tuple(seen))
+        return Overview(n_frames, merged(columns), tuple(seen), wanted)
 
     return make
 

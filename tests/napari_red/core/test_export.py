@@ -227,6 +227,18 @@ def test_a_name_in_imported_labels_is_the_same_in_both_of_unicodes_forms(session
     assert [track.identity is not None for track in session.tracks] == [True, False] * 2
 
 
+def test_labels_beyond_the_part_that_is_worked_on_come_in_with_a_note(session, tmp_path):
+    folder = export_session(session, tmp_path / "out").written[0]
+    with Project(tmp_path / "part.red") as project:
+        add_videos(project, [session.video.path], start=4, stop=10)
+        with (
+            open_video(session.video.path) as video,
+            Session(video, project=project) as other,
+        ):
+            summary = import_labels(other, "pts", folder)
+    assert any("17 of 23 frames are none of those that are worked on" in n for n in summary.notes)
+
+
 def test_pseudonyms_stand_in_the_table_of_pts_files_too(session, tmp_path):
     name_identity(session, 0, "Ada Lovelace")
     choice = ExportChoice(pseudonyms=True)

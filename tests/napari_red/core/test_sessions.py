@@ -18,6 +18,8 @@ from napari_red.core.session import Session
 from napari_red.core.session_pool import PooledBatch, SessionPool
 from napari_red.core.sessions import Sessions
 from napari_red.core.video_list import standings
+from napari_red.core.video_rows import described
+from trainer.data.fingerprint import video_fingerprint
 from trainer.data.video import open_video
 
 
@@ -146,6 +148,28 @@ def test_frames_that_arent_worked_on_are_neither_left_nor_lost(project, video, m
     assert np.flatnonzero(overview.columns.accepted).tolist() == [2, 4, 6]
     assert not overview.columns.lost.any()
     assert overview.words(12) == "Frame 13: not worked on"
+
+
+def test_a_column_of_the_strip_leads_to_a_frame_that_is_worked_on(tmp_path, made_truth):
+    (tmp_path / "long.bin").write_bytes(b"long")
+    video = BlankVideo(tmp_path / "long.bin", 1500)
+    with Project(tmp_path / "long.red") as project:
+        add = project.add_video(video.path, video_fingerprint(video.path), **described(video))
+        project.database.write(
+            lambda db: db.execute(
+                "UPDATE videos SET start = 100, stop = 1200, stride = 10 WHERE id = ?", (add.id,)
+            )
+        )
+        with Session(video, project=project) as session:
+            run = session.start_run("made", "cpu")
+            lit = np.full(68, 0.5, np.float32)
+            session.store(run, [(0, Prediction(f, made_truth(0), lit)) for f in session.wanted])
+            overview = overview_of(session, FeatureStore(project), 522)()
+            lit = np.flatnonzero(overview.columns.worked)
+            assert [overview.frame_of(column) for column in lit] == list(session.wanted)
+            assert overview.frame_of(0) == 0
+            assert overview.frame_of(521) == 521 * 1500 // 522
+            assert all("confidence 0.50" in overview.words(column) for column in lit)
 
 
 def test_a_million_frames_are_read_in_parts_and_shown(tmp_path, made_truth):
