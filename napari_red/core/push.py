@@ -20,6 +20,8 @@ from napari_red.core.learned import learned_frames
 from napari_red.core.locate import MovedVideoError, locate
 from napari_red.core.project import Project
 from napari_red.core.records import VideoRecord
+from napari_red.core.swapped_sides import swapped_frames
+from napari_red.core.swapped_sides import words as swapped_words
 from napari_red.core.track_data import TrackData
 from trainer.data.video import VideoError, open_video
 from trainer.errors import RedError
@@ -84,7 +86,8 @@ def push(
 
     A video is looked for where it may have been moved to; one that isn't found, or in whose
     place another lies, is left out, and so are frames that can't be decoded, corrected faces that
-    lack landmarks, and those of another number of landmarks than most; the summary says so. Which
+    lack landmarks or have left and right exchanged, and those of another number of landmarks than
+    most; the summary says so. Which
     corrected frames are held out is chosen here, once, and kept in the project.
 
     Parameters
@@ -110,7 +113,8 @@ def push(
     }
     summary = PushSummary(Path(folder))
     n_landmarks = _leave_out_others(project, tracks, summary)
-    held_out = _held_out(project, tracks, trained or {})
+    swapped = _leave_out_swapped(project, tracks, summary)
+    held_out = _held_out(project, tracks, trained or {}, swapped)
     videos = [video for video in project.videos() if any(_said(t) for t in tracks[video.id])]
     if not any(track.corrected for video in videos for track in tracks[video.id]):
         raise PushError(
@@ -122,7 +126,7 @@ def push(
         video.id: [
             one
             for one in _wanted(video, tracks[video.id], held_out)
-            if one.held_out or not only_held_out
+            if one.frame not in swapped[one.track.record.id] and (one.held_out or not only_held_out)
         ]
         for video in videos
     }
@@ -133,7 +137,9 @@ def push(
             "model learned"
         )
     if not any(one.kind == CORRECTED for of_video in wanted.values() for one in of_video):
-        raise PushError(f"{project.path}: no corrected face has all landmarks. {_all(summary)}")
+        raise PushError(
+            f"{project.path}: nothing can be learned from the corrected faces. {_all(summary)}"
+        )
     total, done = sum(map(len, wanted.values())), 0
     with PushedSetWriter(folder, n_landmarks, parent=parent) as writer:
         for video in videos:
@@ -183,6 +189,19 @@ def _leave_out_others(
     return most
 
 
+def _leave_out_swapped(
+    project: Project, tracks: dict[int, list[TrackData]], summary: PushSummary
+) -> dict[int, set[int]]:
+    """By track the frames that are left out because left and right are exchanged there."""
+    swapped = {}
+    for video in project.videos():
+        for track in tracks[video.id]:
+            swapped[track.record.id] = found = swapped_frames(track, track.corrected)
+            if found:
+                summary.notes.append(swapped_words(video, track, found))
+    return swapped
+
+
 def _say_partial(tracks: dict[int, list[TrackData]], summary: PushSummary) -> None:
     partial = sum(
         not np.isfinite(track.merged(frame)).all()
@@ -199,12 +218,15 @@ def _say_partial(tracks: dict[int, list[TrackData]], summary: PushSummary) -> No
 
 
 def _held_out(
-    project: Project, tracks: dict[int, list[TrackData]], trained: Mapping[int, Sequence[int]]
+    project: Project,
+    tracks: dict[int, list[TrackData]],
+    trained: Mapping[int, Sequence[int]],
+    left_out: Mapping[int, set[int]],
 ) -> dict[int, set[int]]:
     """The frames held out by track: those of earlier rounds, and new ones.
 
     A frame that a model learned is none of them any more, as one may be after faces were
-    merged or swapped.
+    merged or swapped. Frames that are left out are no new ones.
     """
     learned = learned_frames(project, trained)
     known: dict[str, set[int]] = {}
@@ -212,7 +234,11 @@ def _held_out(
         if frame not in learned.get(track, ()):
             known.setdefault(str(track), set()).add(frame)
     corrected = {
-        str(track.record.id): [f for f in track.corrected if track.complete(f) is not None]
+        str(track.record.id): [
+            frame
+            for frame in track.corrected
+            if frame not in left_out[track.record.id] and track.complete(frame) is not None
+        ]
         for of_video in tracks.values()
         for track in of_video
     }

@@ -20,6 +20,7 @@ from napari_red.core.track_edits import (
 from trainer.data.video import open_video
 from trainer.held_out import APART
 from trainer.pushed_set import ACCEPTED, CORRECTED, PREDICTED, read_pushed_set
+from trainer.scheme import IBUG68
 
 
 @pytest.fixture
@@ -49,6 +50,26 @@ def test_corrected_frames_go_with_the_clip_round_them(session, tmp_path, made_tr
     assert {frame.person for frame in found.frames} == {"Ada"}
     assert (summary.kinds[CORRECTED], summary.kinds[PREDICTED]) == (1, 9)
     assert summary.people == ["Ada"]
+
+
+def test_faces_with_left_and_right_exchanged_are_left_out_with_a_word(session, tmp_path):
+    for frame in range(0, 36, 4):
+        face = session.view(frame).landmarks[0]
+        mirrored = face[list(IBUG68.flip)] if frame < 20 else face + (4, 0)
+        session.move(frame, 0, {i: tuple(place) for i, place in enumerate(mirrored)})
+    summary, found = pushed(session, tmp_path / "set")
+    corrected = [one.number for one in found.frames if one.kind == CORRECTED]
+    assert corrected == [20, 24, 28, 32]
+    (said,) = summary.notes
+    assert "talk, face 1: left and right are exchanged in 5" in said
+    assert "(1, 5, 9, 13, 17)" in said
+
+
+def test_nothing_but_faces_with_left_and_right_exchanged_is_refused(session, tmp_path):
+    mirrored = session.view(20).landmarks[0][list(IBUG68.flip)]
+    session.move(20, 0, {i: tuple(place) for i, place in enumerate(mirrored)})
+    with pytest.raises(PushError, match=r"nothing can be learned .* left and right are exchanged"):
+        pushed(session, tmp_path / "set")
 
 
 def test_the_picture_is_that_of_the_frame(session, tmp_path):
@@ -237,7 +258,7 @@ def test_corrected_faces_that_lack_landmarks_are_left_out_and_told(session, tmp_
     face = add_track(session)
     session.move(3, face, {i: (50 + i, 60) for i in range(17, 68)})
     accept(session, 9, [0])
-    with pytest.raises(PushError, match=r"no corrected face has all.* 1 corrected face lacks"):
+    with pytest.raises(PushError, match=r"nothing can be learned .* 1 corrected face lacks"):
         push(project, tmp_path / "set", parent="red-lite")
     session.move(20, 0, {30: (50, 60)})
     summary = push(project, tmp_path / "another", parent="red-lite")

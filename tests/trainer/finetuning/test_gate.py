@@ -48,3 +48,22 @@ def test_a_rise_within_noise_elsewhere_is_no_reason_to_refuse():
     rise = compared(4, 0.02, spread=1.0)
     assert rise.low < 0 < rise.high
     assert judge(compared(5, -1), rise).accepted
+
+
+def test_few_held_out_faces_have_to_get_better_by_more_than_a_little():
+    same = compared(4, 0)
+    verdict = judge(compared(5, -0.05, n=1), same)
+    assert not verdict.accepted
+    assert "too little for so few" in verdict.reason
+    assert "1 face)" in verdict.reason
+    assert judge(compared(5, -0.5, n=1), same).accepted
+    assert judge(compared(5, -0.05, n=4), same).accepted
+
+
+def test_labels_that_no_face_explains_are_refused_and_it_is_said_where_to_look():
+    same = compared(4, 0)
+    verdict = judge(compared(72.6, -4.4), same)  # landmarks in mirrored order, measured
+    assert not verdict.accepted
+    assert "look at the corrected frames" in verdict.reason
+    assert judge(compared(34, -7), same).accepted  # a poor model that learns
+    assert judge(compared(12, -0.5), same).accepted
