@@ -65,5 +65,6 @@ def test_labels_that_no_face_explains_are_refused_and_it_is_said_where_to_look()
     verdict = judge(compared(72.6, -4.4), same)  # landmarks in mirrored order, measured
     assert not verdict.accepted
     assert "look at the corrected frames" in verdict.reason
-    assert judge(compared(34, -7), same).accepted  # a poor model that learns
+    assert judge(compared(34, -7), same).accepted  # it learns
+    assert judge(compared(34, -1), compared(33, 0)).accepted  # a poor model, here as elsewhere
     assert judge(compared(12, -0.5), same).accepted
