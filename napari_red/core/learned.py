@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from itertools import groupby, permutations
 from operator import itemgetter
+from typing import Any
 
 from napari_red.core.project import Project
 from trainer.held_out import APART
@@ -88,3 +89,19 @@ def video_of(project: Project, track: int) -> int | None:
         "SELECT COALESCE(before, after) FROM changes WHERE kind = 'track' AND a = ?", (track,)
     )
     return json.loads(rows[0][0])[0] if rows else None
+
+
+def inherited(details: Mapping[str, Any], parent: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's details with what its parent had learned before, for when the parent goes."""
+    known = dict(details)
+    for key, said in (
+        ("trained", parent.get("trained", {})),
+        ("taught", parent.get("taught", parent.get("trained", {}))),
+    ):
+        if key in known or key == "trained":
+            own = known.get(key, {})
+            known[key] = {
+                track: sorted({*own.get(track, ()), *said.get(track, ())})
+                for track in {**own, **said}
+            }
+    return known

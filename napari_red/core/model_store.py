@@ -17,6 +17,7 @@ from typing import Any
 import platformdirs
 
 from napari_red.core.history import now
+from napari_red.core.learned import inherited
 from napari_red.core.model_names import (
     RE_TRACKED_BY,
     ModelNameError,
@@ -223,6 +224,8 @@ def rename_model(project: Project, version: ModelVersion, name: str) -> None:
 def delete_model(project: Project, version: ModelVersion) -> None:
     """Take a model out of the project; what it predicted stays. The file gets smaller.
 
+    Those that were made from it have learned what it did: its frames become theirs.
+
     Raises
     ------
     ModelStoreError
@@ -232,10 +235,14 @@ def delete_model(project: Project, version: ModelVersion) -> None:
     if used is not None and used.id == version.id:
         raise ModelStoreError(f"{version.name}: is the model that is used; choose another first")
 
+    children = [
+        (version.parent, json.dumps(inherited(child.details, version.details)), child.id)
+        for child in versions(project)
+        if child.parent == version.id
+    ]
+
     def work(db) -> None:
-        db.execute(
-            "UPDATE models SET parent_id = ? WHERE parent_id = ?", (version.parent, version.id)
-        )
+        db.executemany("UPDATE models SET parent_id = ?, details = ? WHERE id = ?", children)
         db.execute("DELETE FROM model_files WHERE model_id = ?", (version.id,))
         db.execute("DELETE FROM models WHERE id = ?", (version.id,))
 

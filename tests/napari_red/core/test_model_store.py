@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 
@@ -83,6 +85,22 @@ def test_the_used_model_is_not_deleted_and_another_leaves_nothing(project, file)
     model_store.delete_model(project, first)
     (kept,) = model_store.versions(project)
     assert (kept.name, kept.parent) == ("model 2", None)
+
+
+def test_what_a_deleted_model_had_learned_stays_known_of_those_made_from_it(project, file):
+    add = partial(model_store.add_model, project, file)
+    first = add(details={"trained": {"1": [3, 5], "2": [8]}, "taught": {"1": [5]}})
+    second = add(parent=first.id, details={"trained": {"1": [4]}, "taught": {"1": [4]}})
+    older = add(parent=first.id, details={"trained": {"1": [9]}})  # made before "taught" was noted
+    other = add(details={"trained": {"1": [7]}})
+    model_store.use(project, second)
+    model_store.delete_model(project, first)
+    kept = {version.id: version.details for version in model_store.versions(project)}
+    assert kept[second.id]["trained"] == {"1": [3, 4, 5], "2": [8]}
+    assert kept[second.id]["taught"] == {"1": [4, 5]}
+    assert kept[older.id]["trained"] == {"1": [3, 5, 9], "2": [8]}
+    assert "taught" not in kept[older.id]
+    assert kept[other.id]["trained"] == {"1": [7]}
 
 
 def test_names_are_taken_once(project, file):
