@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_red._qt.landmarks_layer import LandmarksLayer
 from napari_red.core import edits, frame_edits
 from napari_red.core.frame_view import FrameView
+from napari_red.core.part import in_words
 from napari_red.core.session import Session
 from trainer.errors import RedError
 
@@ -149,12 +150,12 @@ class Actions(QObject):
             self._view.turn_to(frame)
 
     def accept_up_to(self) -> None:
-        """Say that this frame and all before it are right as they are."""
+        """Say that this frame and all before it are right as they are, as far as they are
+        worked on."""
         frame = self._view.frame
 
         def edit(session: Session) -> str:
-            edits.accept_up_to(session, frame)
-            return f"Frames 1 to {frame + 1} accepted."
+            return f"{in_words(edits.accept_up_to(session, frame))} accepted."
 
         if self.do(edit):
             self.accepted.emit(frame)

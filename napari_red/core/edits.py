@@ -13,6 +13,7 @@ from napari_red.core.cells import Address, prediction_value
 from napari_red.core.chunks import CHUNK, Chunk, chunk_of
 from napari_red.core.history import Step
 from napari_red.core.marks import Marks, marks_to_bytes
+from napari_red.core.part import within
 from napari_red.core.records import Correction, Prediction
 from napari_red.core.reviewed import Reviewed, reviewed
 from napari_red.core.session import Session
@@ -183,24 +184,40 @@ def write_predictions(
 
 def accept(session: Session, frame: int, faces: Sequence[int] | None = None) -> None:
     """Say that a frame is right as it is: of some faces, or of all if None."""
-    _mark(session, frame, frame + 1, faces, True, "accept")
+    _mark(session, range(frame, frame + 1), faces, True, "accept")
 
 
 def unaccept(session: Session, frame: int, faces: Sequence[int] | None = None) -> None:
     """Take :func:`accept` back."""
-    _mark(session, frame, frame + 1, faces, False, "not accepted")
+    _mark(session, range(frame, frame + 1), faces, False, "not accepted")
 
 
-def accept_up_to(session: Session, frame: int, faces: Sequence[int] | None = None) -> None:
-    """Say that all frames from the video's first to this one are right as they are."""
-    _mark(session, 0, frame + 1, faces, True, f"accept up to frame {frame + 1}")
+def accept_up_to(session: Session, frame: int, faces: Sequence[int] | None = None) -> range:
+    """Say that all frames up to this one are right as they are; only those that are worked on.
+
+    Returns
+    -------
+    The frames.
+
+    Raises
+    ------
+    EditError
+        If none of them is worked on.
+    """
+    frames = within(session.wanted, 0, frame + 1)
+    if not frames:
+        raise EditError(
+            f"frame {frame + 1}: no frame up to this one is worked on, so there is nothing to "
+            "accept; go to a later one"
+        )
+    _mark(session, frames, faces, True, f"accept up to frame {frame + 1}")
+    return frames
 
 
 @undisturbed
 def _mark(
     session: Session,
-    first: int,
-    stop: int,
+    frames: range,
     faces: Sequence[int] | None,
     value: bool,
     label: str,
@@ -208,10 +225,10 @@ def _mark(
     values: dict[Address, bytes | None] = {}
     for face in range(session.n_faces) if faces is None else faces:
         track = session.track(face)
-        for number, block in track.accepted.changed(first, stop, value).items():
+        for number, block in track.accepted.changed(frames, value).items():
             values["accepted", track.record.id, number] = marks_to_bytes(block)
     if values:
-        session.apply(values, label, (stop - 1, stop - 1) if first else (first, stop - 1))
+        session.apply(values, label, (frames[0], frames[-1]))
 
 
 def counts(session: Session) -> Reviewed:
