@@ -108,7 +108,8 @@ def copy_from(session: Session, source: int, frame: int, face: int) -> None:
 
 @undisturbed
 def interpolate(session: Session, frame: int, face: int) -> tuple[int, int]:
-    """Fill the frames between the two corrected ones round ``frame`` in a straight line.
+    """Fill the frames between the two corrected ones round ``frame`` in a straight line; only
+    those that are worked on.
 
     They are kept as predictions, so that no training takes them for the truth. Accepted
     frames stay.
@@ -133,14 +134,15 @@ def interpolate(session: Session, frame: int, face: int) -> tuple[int, int]:
         )
     begin, end = track.merged(first), track.merged(last)
     predictions = []
-    for number in range(first + 1, last):
+    for number in within(session.wanted, first + 1, last):
         part = (number - first) / (last - first)
         points = ((1 - part) * begin + part * end).astype(np.float32)
         predictions.append(Prediction(number, points, np.full(len(points), 0.5, np.float32)))
-    run = session.start_run(INTERPOLATED, "")
-    session.finish_run(run, "done")
-    label = f"interpolate frames {first + 1} to {last + 1}"
-    write_predictions(session, face, run, predictions, label)
+    if predictions:
+        run = session.start_run(INTERPOLATED, "")
+        session.finish_run(run, "done")
+        label = f"interpolate frames {first + 1} to {last + 1}"
+        write_predictions(session, face, run, predictions, label)
     return first, last
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from two_faces import session
+from two_faces import session, shape
 
 from napari_red.core import edits
 from napari_red.core.edits import EditError
@@ -90,3 +90,16 @@ def test_accepting_up_to_a_frame_before_the_part_is_refused(part):
     with pytest.raises(EditError, match="frame 4: no frame up to this one is worked on"):
         edits.accept_up_to(session, 3)
     assert session.track(0).accepted.count == 0
+
+
+def test_interpolating_fills_only_what_is_worked_on(part):
+    session = part(4, 400, 3)
+    for frame, value in ((310, 0), (331, 84), (334, 84)):
+        session.move(frame, 0, dict(enumerate(map(tuple, shape(value).tolist()))))
+    assert edits.interpolate(session, 320, 0) == (310, 331)
+    found = [n for n in range(300, 400) if np.isfinite(session.view(n).landmarks[0]).all()]
+    assert found == [310, 313, 316, 319, 322, 325, 328, 331, 334]
+    np.testing.assert_allclose(session.view(313).landmarks[0], shape(12), atol=1 / 64)
+    steps = session.can_undo()
+    assert edits.interpolate(session, 332, 0) == (331, 334)
+    assert session.can_undo() == steps
