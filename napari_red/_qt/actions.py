@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_red._qt.landmarks_layer import LandmarksLayer
 from napari_red.core import edits, frame_edits
 from napari_red.core.frame_view import FrameView
+from napari_red.core.part import frame_before, in_words, within
 from napari_red.core.session import Session
 from trainer.errors import RedError
 
@@ -108,7 +109,7 @@ class Actions(QObject):
     # -- frames --------------------------------------------------------------------
 
     def copy_previous(self) -> None:
-        """Put the chosen face where it is in the frame before."""
+        """Put the chosen face where it is in the frame before, of those that are worked on."""
         frame, face = self._view.frame, self._view.face
 
         def edit(session: Session) -> str:
@@ -116,8 +117,9 @@ class Actions(QObject):
                 raise edits.EditError(
                     "frame 1: there is no frame before it to copy from; correct it by hand"
                 )
-            edits.copy_from(session, frame - 1, frame, face)
-            return f"Face {face + 1} copied from frame {frame}."
+            source = frame_before(session.wanted, frame)
+            edits.copy_from(session, source, frame, face)
+            return f"Face {face + 1} copied from frame {source + 1}."
 
         self.do(edit)
 
@@ -126,9 +128,10 @@ class Actions(QObject):
 
         def edit(session: Session) -> str:
             first, last = edits.interpolate(session, self._view.frame, self._view.face)
-            if last - first < 2:
-                return f"There is no frame between {first + 1} and {last + 1}."
-            return f"Frames {first + 2} to {last} interpolated."
+            filled = within(session.wanted, first + 1, last)
+            if not filled:
+                return f"There is no frame to fill between {first + 1} and {last + 1}."
+            return f"{in_words(filled)} interpolated."
 
         self.do(edit)
 
@@ -149,12 +152,12 @@ class Actions(QObject):
             self._view.turn_to(frame)
 
     def accept_up_to(self) -> None:
-        """Say that this frame and all before it are right as they are."""
+        """Say that this frame and all before it are right as they are, as far as they are
+        worked on."""
         frame = self._view.frame
 
         def edit(session: Session) -> str:
-            edits.accept_up_to(session, frame)
-            return f"Frames 1 to {frame + 1} accepted."
+            return f"{in_words(edits.accept_up_to(session, frame))} accepted."
 
         if self.do(edit):
             self.accepted.emit(frame)

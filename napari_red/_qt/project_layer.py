@@ -51,7 +51,8 @@ class ProjectLayer:
         self.frames: dict[Path, int] = {}
 
     def show(self, project: Project, record: VideoRecord, then: Callable[[], None]) -> None:
-        """Show a video; ``then`` is called when it is on the canvas."""
+        """Show a video at the frame that was shown of it last, or at the first that is worked on;
+        ``then`` is called when it is on the canvas."""
         try:
             path = self._find(project, record)
         except RedError as error:
@@ -59,7 +60,9 @@ class ProjectLayer:
             return
         if path is not None:
             self.background.ask(
-                "open", lambda: lambda: VideoStack.open(path), lambda s: self._turn_to(s, then)
+                "open",
+                lambda: lambda: VideoStack.open(path),
+                lambda s: self._turn_to(s, record, then),
             )
 
     def remember(self, video: VideoLayer) -> None:
@@ -77,7 +80,7 @@ class ProjectLayer:
             check_same(chosen, record)
             return Path(chosen)
 
-    def _turn_to(self, stack: VideoStack, then: Callable[[], None]) -> None:
+    def _turn_to(self, stack: VideoStack, record: VideoRecord, then: Callable[[], None]) -> None:
         if self._held():  # by a job that began meanwhile
             stack.close()
             return
@@ -90,7 +93,8 @@ class ProjectLayer:
             self._leave()
             self.layer.turn_to(stack)
             self._open(self.layer)
-        turn_to(self.viewer, self.layer, self.frames.get(Path(stack.video.path), 0))
+        first = next(iter(record.wanted_frames), 0)
+        turn_to(self.viewer, self.layer, self.frames.get(Path(stack.video.path), first))
         self.viewer.reset_view()
         then()
 

@@ -13,6 +13,7 @@ from napari_red.core.cells import Address, prediction_value
 from napari_red.core.chunks import CHUNK, Chunk, chunk_of
 from napari_red.core.history import Step
 from napari_red.core.marks import Marks, marks_to_bytes
+from napari_red.core.part import within
 from napari_red.core.records import Correction, Prediction
 from napari_red.core.reviewed import Reviewed, reviewed
 from napari_red.core.session import Session
@@ -107,7 +108,8 @@ def copy_from(session: Session, source: int, frame: int, face: int) -> None:
 
 @undisturbed
 def interpolate(session: Session, frame: int, face: int) -> tuple[int, int]:
-    """Fill the frames between the two corrected ones round ``frame`` in a straight line.
+    """Fill the frames between the two corrected ones round ``frame`` in a straight line; only
+    those that are worked on.
 
     They are kept as predictions, so that no training takes them for the truth. Accepted
     frames stay.
@@ -132,14 +134,15 @@ def interpolate(session: Session, frame: int, face: int) -> tuple[int, int]:
         )
     begin, end = track.merged(first), track.merged(last)
     predictions = []
-    for number in range(first + 1, last):
+    for number in within(session.wanted, first + 1, last):
         part = (number - first) / (last - first)
         points = ((1 - part) * begin + part * end).astype(np.float32)
         predictions.append(Prediction(number, points, np.full(len(points), 0.5, np.float32)))
-    run = session.start_run(INTERPOLATED, "")
-    session.finish_run(run, "done")
-    label = f"interpolate frames {first + 1} to {last + 1}"
-    write_predictions(session, face, run, predictions, label)
+    if predictions:
+        run = session.start_run(INTERPOLATED, "")
+        session.finish_run(run, "done")
+        label = f"interpolate frames {first + 1} to {last + 1}"
+        write_predictions(session, face, run, predictions, label)
     return first, last
 
 
@@ -183,24 +186,40 @@ def write_predictions(
 
 def accept(session: Session, frame: int, faces: Sequence[int] | None = None) -> None:
     """Say that a frame is right as it is: of some faces, or of all if None."""
-    _mark(session, frame, frame + 1, faces, True, "accept")
+    _mark(session, range(frame, frame + 1), faces, True, "accept")
 
 
 def unaccept(session: Session, frame: int, faces: Sequence[int] | None = None) -> None:
     """Take :func:`accept` back."""
-    _mark(session, frame, frame + 1, faces, False, "not accepted")
+    _mark(session, range(frame, frame + 1), faces, False, "not accepted")
 
 
-def accept_up_to(session: Session, frame: int, faces: Sequence[int] | None = None) -> None:
-    """Say that all frames from the video's first to this one are right as they are."""
-    _mark(session, 0, frame + 1, faces, True, f"accept up to frame {frame + 1}")
+def accept_up_to(session: Session, frame: int, faces: Sequence[int] | None = None) -> range:
+    """Say that all frames up to this one are right as they are; only those that are worked on.
+
+    Returns
+    -------
+    The frames.
+
+    Raises
+    ------
+    EditError
+        If none of them is worked on.
+    """
+    frames = within(session.wanted, 0, frame + 1)
+    if not frames:
+        raise EditError(
+            f"frame {frame + 1}: no frame up to this one is worked on, so there is nothing to "
+            "accept; go to a later one"
+        )
+    _mark(session, frames, faces, True, f"accept up to frame {frame + 1}")
+    return frames
 
 
 @undisturbed
 def _mark(
     session: Session,
-    first: int,
-    stop: int,
+    frames: range,
     faces: Sequence[int] | None,
     value: bool,
     label: str,
@@ -208,10 +227,10 @@ def _mark(
     values: dict[Address, bytes | None] = {}
     for face in range(session.n_faces) if faces is None else faces:
         track = session.track(face)
-        for number, block in track.accepted.changed(first, stop, value).items():
+        for number, block in track.accepted.changed(frames, value).items():
             values["accepted", track.record.id, number] = marks_to_bytes(block)
     if values:
-        session.apply(values, label, (stop - 1, stop - 1) if first else (first, stop - 1))
+        session.apply(values, label, (frames[0], frames[-1]))
 
 
 def counts(session: Session) -> Reviewed:

@@ -113,7 +113,7 @@ def _face_values(
         values["prediction", track_id, number] = value
     marks = Marks()
     for frame in face.frames[face.accepted].tolist():
-        marks.blocks.update(marks.changed(frame, frame + 1, True))
+        marks.blocks.update(marks.changed(range(frame, frame + 1), True))
     for number, block in marks.blocks.items():
         values["accepted", track_id, number] = marks_to_bytes(block)
     return values

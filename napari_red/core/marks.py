@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from napari_red.core.part import within
+
 MARKS = 1024
 """Frames of one block."""
 
@@ -36,13 +38,15 @@ class Marks:
         block = self.blocks.get(number)
         return block is not None and bool(block[index])
 
-    def changed(self, first: int, stop: int, value: bool) -> dict[int, np.ndarray]:
-        """The blocks that are others after marking frames ``first`` to before ``stop``."""
+    def changed(self, frames: range, value: bool) -> dict[int, np.ndarray]:
+        """The blocks that are others after marking these frames."""
         changed = {}
-        for number in range(first // MARKS, (max(stop, first + 1) - 1) // MARKS + 1):
+        numbers = range(frames[0] // MARKS, frames[-1] // MARKS + 1) if frames else ()
+        for number in numbers:
             block = self.blocks.get(number, np.zeros(MARKS, bool)).copy()
             begin = number * MARKS
-            block[max(first - begin, 0) : max(stop - begin, 0)] = value
+            here = within(frames, begin, begin + MARKS)
+            block[here.start - begin : here.stop - begin : here.step] = value
             if not np.array_equal(block, self.blocks.get(number, np.zeros(MARKS, bool))):
                 changed[number] = block
         return changed

@@ -30,13 +30,14 @@ from napari_red.core.session import Session
 from napari_red.core.track_data import TrackData
 from trainer.carry import Carried
 
-Ending = Literal["agreed", "lost", "met", "held", "end"]
+Ending = Literal["agreed", "lost", "met", "held", "end", "part"]
 
 AGREED = 0.02
 """Of the face box's side: as near is what was there to be found again."""
 
 AGREED_FRAMES = 5
-"""So many frames on end have to agree until there is nothing more to follow."""
+"""So many frames on end, of those that are worked on, have to agree until there is nothing more
+to follow."""
 
 CARRIED_FRAMES = 25
 """Frames over which a correction that the network doesn't see itself fades. On rendered heads
@@ -49,12 +50,14 @@ _ENDINGS: dict[Ending, str] = {
     "met": "there it meets another face",
     "held": "there a person corrected or accepted it",
     "end": "the end of the video",
+    "part": "the end of the part that is worked on",
 }
 
 
 @dataclass
 class _Strand:
-    """A face followed from one known frame: ``found`` by frame, in the order followed."""
+    """A face followed from one known frame: ``found`` by frame, in the order followed; only
+    frames that are worked on, and the one that holds it."""
 
     start: int
     step: int
@@ -82,7 +85,9 @@ def propose(
     corrected or accepted, on each side.
 
     Such a frame is followed from too, and the two tracks pass over into each other, so that
-    neither end jumps. A track ends early where it has found again what was there.
+    neither end jumps. A track ends early where it has found again what was there. The face is
+    followed through frames that aren't worked on, as far as to the last one that is; nothing
+    is proposed in them.
 
     Parameters
     ----------
@@ -113,7 +118,7 @@ def propose(
         if direction in (name, "both"):
             found, ending = work.side(frame, step)
             frames += found
-            endings.append(f"{name} to {ending}")
+            endings.append(f"{name} {ending}")
     frames.sort(key=lambda one: one.frame)
     record = track.record.id
     return Proposal(frame, record, direction, told, tuple(frames), tuple(endings), model, device)
@@ -131,6 +136,7 @@ class _Work:
         should_stop: ShouldStop,
     ) -> None:
         self.session = session
+        self.wanted = session.wanted
         self.aligner = aligner
         self.track = track
         self.on_progress = on_progress
@@ -139,19 +145,30 @@ class _Work:
 
     def side(self, frame: int, step: int) -> tuple[list[ProposedFrame], str]:
         """One side of the frame: what is proposed, and how it ended, in words."""
-        far = next_held(self.track, frame, step, self.session.n_frames)
-        edge = self.session.n_frames if step > 0 else -1
-        near = self.strand(frame, step, edge if far is None else far + step, far)
+        end = self.end(frame, step)
+        if end is None:
+            return [], "there is no frame that is worked on"
+        far = next_held(self.track, frame, end, self.wanted)
+        near = self.strand(frame, step, (end if far is None else far) + step, far)
+        if near.ending == "end" and end + step not in (-1, self.session.n_frames):
+            near.ending = "part"
         other = None
         if far is not None and far != frame + step and _is_known(self.track, far):
             other = self.strand(far, -step, frame, None)
         frames = [self.proposed(one) for one in _joined(near, other).values()]
         if near.ending == "held":
             at_far = near.found[near.last]
-            if farthest(self.track.merged(at_far.frame), at_far.landmarks) > SAME:
+            moved = farthest(self.track.merged(at_far.frame), at_far.landmarks) > SAME
+            if moved and at_far.frame in self.wanted:
                 before = self.track.predicted(at_far.frame)
                 frames.append(ProposedFrame(at_far, "in conflict", before))
-        return frames, f"frame {near.last + 1}: {_ENDINGS[near.ending]}"
+        return frames, f"to frame {near.last + 1}: {_ENDINGS[near.ending]}"
+
+    def end(self, frame: int, step: int) -> int | None:
+        """The last frame on one side that is worked on, ``frame`` itself where it is that one;
+        None where none is."""
+        last = self.wanted[-1 if step > 0 else 0] if self.wanted else None
+        return None if last is None or (last - frame) * step < 0 else last
 
     def proposed(self, prediction: Prediction) -> ProposedFrame:
         there = self.track.merged(prediction.frame)
@@ -182,6 +199,8 @@ class _Work:
                 if self.meets(frame, seen, others):
                     strand.ending = "met"
                     break
+                if frame not in self.wanted and frame != held:
+                    continue
                 away = abs(frame - start)
                 strand.found[frame] = Prediction(
                     frame,
@@ -242,18 +261,19 @@ def _joined(near: _Strand, other: _Strand | None) -> dict[int, Prediction]:
     return joined
 
 
-def next_held(track: TrackData, frame: int, step: int, n_frames: int) -> int | None:
-    """The next frame that a person corrected or accepted, forward (1) or backward (-1)."""
+def next_held(track: TrackData, frame: int, end: int, wanted: range) -> int | None:
+    """The frame nearest to ``frame``, up to and with ``end`` on either side of it, that a person
+    corrected, or that is worked on and accepted."""
+    step = 1 if end > frame else -1
     corrected = track.after(frame) if step > 0 else track.before(frame)
     found = [] if corrected is None else [corrected]
-    numbers = sorted(track.accepted.blocks, reverse=step < 0)
-    for number in numbers:
+    for number in sorted(track.accepted.blocks, reverse=step < 0):
         marked = np.flatnonzero(track.accepted.blocks[number]) + number * MARKS
-        ahead = marked[(marked - frame) * step > 0]
-        if len(ahead):
-            found.append(int(ahead[0] if step > 0 else ahead[-1]))
+        ahead = [one for one in marked[(marked - frame) * step > 0].tolist() if one in wanted]
+        if ahead:
+            found.append(ahead[0] if step > 0 else ahead[-1])
             break
-    inside = [one for one in found if 0 <= one < n_frames]
+    inside = [one for one in found if (end - one) * step >= 0]
     return min(inside, key=lambda one: abs(one - frame), default=None)
 
 

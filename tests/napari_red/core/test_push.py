@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_red.core.add_videos import add_videos
-from napari_red.core.edits import accept
+from napari_red.core.edits import accept, accept_up_to
 from napari_red.core.prealign import Settings, prealign
 from napari_red.core.project import Project
 from napari_red.core.push import PushError, push
@@ -21,6 +21,8 @@ from trainer.data.video import open_video
 from trainer.held_out import APART
 from trainer.pushed_set import ACCEPTED, CORRECTED, PREDICTED, read_pushed_set
 from trainer.scheme import IBUG68
+
+KINDS = (ACCEPTED, CORRECTED, PREDICTED)
 
 
 @pytest.fixture
@@ -88,6 +90,22 @@ def test_accepted_frames_go_as_what_a_person_looked_at(session, tmp_path):
     _, found = pushed(session, tmp_path / "set")
     kinds = {(f.video, f.number): f.kind for f in found.frames}
     assert [key[1] for key, kind in kinds.items() if kind == ACCEPTED] == [33]
+
+
+def test_of_a_part_nothing_is_learned_that_nobody_worked_on(tmp_path, make_video, make_aligner):
+    path = make_video(tmp_path / "talk.mp4", n_frames=40)
+    with Project(tmp_path / "p.red") as project, open_video(path) as video:
+        with Session(video, project=project) as session:
+            prealign(session, make_aligner(), Settings("made"))
+        project.set_video(1, start=10, stop=30, stride=4)
+        with Session(video, project=project) as session:
+            session.move(2, 0, {30: (50.25, 60.5)})
+            session.move(18, 0, {30: (50.25, 60.5)})
+            accept_up_to(session, 39)
+            _, found = pushed(session, tmp_path / "set")
+    kinds = {kind: [f.number for f in found.frames if f.kind == kind] for kind in KINDS}
+    assert kinds[ACCEPTED] == [10, 14, 22, 26]
+    assert kinds[CORRECTED] == [2, 18], "what a person corrected is theirs, wherever it is"
 
 
 def test_hidden_landmarks_are_marked(session, tmp_path):

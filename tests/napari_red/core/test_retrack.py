@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from napari_red.core import edits, track_edits
+from napari_red.core.add_videos import add_videos
 from napari_red.core.blend import smoothstep
 from napari_red.core.edits import EditError
 from napari_red.core.jobs import StopWork
 from napari_red.core.prealign import Settings, prealign
+from napari_red.core.project import Project
 from napari_red.core.proposal import face_of, keep
 from napari_red.core.retrack import next_held, propose
 from napari_red.core.session import Session
@@ -302,13 +304,16 @@ def test_it_can_be_stopped_and_nothing_is_written(wrong, made_truth):
 def test_the_next_held_frame_is_found_over_blocks_of_marks(session, make_aligner):
     prealign(session, make_aligner(), Settings("made"))
     track = session.track(0)
-    assert next_held(track, 30, 1, N) is None
+    every = range(N)
+    assert next_held(track, 30, N - 1, every) is None
     edits.accept_up_to(session, 12)
     edits.accept(session, 50)
     session.move(40, 0, {0: (1.0, 1.0)})
-    assert [next_held(track, 30, step, N) for step in (1, -1)] == [40, 12]
-    assert next_held(track, 40, 1, N) == 50
-    assert next_held(track, 5, 1, N) == 6
+    assert [next_held(track, 30, end, every) for end in (N - 1, 0)] == [40, 12]
+    assert next_held(track, 40, N - 1, every) == 50
+    assert next_held(track, 5, N - 1, every) == 6
+    assert next_held(track, 30, 39, every) is None
+    assert next_held(track, 30, 0, range(1, N, 2)) == 11
 
 
 def test_smoothstep_is_flat_at_both_ends():
@@ -323,3 +328,81 @@ def test_what_is_carried_turns_and_grows_with_the_face(made_truth):
     turned = ((seen - centre) * 2) @ np.array([[0, 1], [-1, 0]], np.float32) + centre
     moved = carried.onto(turned.astype(np.float32), 1) - turned
     np.testing.assert_allclose(moved, np.tile((0, 6), (68, 1)), atol=1e-3)
+
+
+@pytest.fixture
+def part(tmp_path, make_video, make_aligner):
+    """Gives a session in which only a part is worked on and its predictions are 6 pixels off:
+    ``part(start, stop, stride)``."""
+    path = make_video(tmp_path / "long.mp4", N)
+    project = Project(tmp_path / "part.red")
+    opened = []
+
+    def make(start, stop, stride):
+        add_videos(project, [path], start=start, stop=stop, stride=stride)
+        video = open_video(path)
+        session = Session(video, project=project)
+        opened.extend([session, video])
+        prealign(session, make_aligner(offset=6), Settings("made", start=start, stop=stop))
+        return session
+
+    yield make
+    for one in (*opened, project):
+        one.close()
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+def test_it_stays_within_the_part_that_is_worked_on(part, make_aligner, made_truth, stride):
+    session = part(5, 40, stride)
+    put(session, 20, made_truth(20))
+    aligner = make_aligner()
+    proposal = propose(session, aligner, 20, 0, "both")
+    others = [frame for frame in session.wanted if frame != 20]
+    assert [one.frame for one in proposal.frames] == others
+    first, last = session.wanted[0], session.wanted[-1]
+    assert [call["stop"] for call in aligner.calls] == [first - 1, last + 1]
+    assert proposal.words == (
+        f"{len(others)} changed; backward to frame {first + 1}: the end of the part that is "
+        f"worked on; forward to frame {last + 1}: the end of the part that is worked on"
+    )
+    keep(session, proposal)
+    placed = np.isfinite(landmarks(session)).all(axis=(1, 2))
+    assert np.flatnonzero(placed).tolist() == list(session.wanted)
+    np.testing.assert_allclose(session.track(0).merged(last), made_truth(last), atol=0.02)
+
+
+def test_frames_that_are_left_out_do_not_keep_it_from_agreeing(part, make_aligner, made_truth):
+    session = part(0, N, 3)
+    put(session, 3, made_truth(3))
+    counted = []
+    proposal = propose(session, make_aligner(offset=6), 3, 0, "forward", counted.append)
+    assert proposal.frames[-1].frame == 30
+    assert proposal.words.endswith("forward to frame 31: there it agrees with what was there")
+    assert counted[-1].done == len(proposal.frames) == 9
+
+
+@pytest.mark.parametrize("far", [27, 31, 32])
+def test_a_person_s_frame_holds_it_whether_worked_on_or_not(part, make_aligner, made_truth, far):
+    session = part(0, N, 3)
+    put(session, 9, made_truth(9))
+    put(session, far, made_truth(far))
+    edits.accept(session, 13)
+    proposal = propose(session, make_aligner(), 9, 0, "forward")
+    assert [one.frame for one in proposal.frames] == list(range(12, far, 3))
+    assert f"to frame {far + 1}: there a person" in proposal.words
+    assert proposal.counts["in conflict"] == 0
+
+
+def test_from_outside_the_part_it_goes_towards_it_only(part, make_aligner, made_truth):
+    session = part(20, 30, 1)
+    put(session, 10, made_truth(10))
+    put(session, 40, made_truth(40))
+    assert propose(session, make_aligner(), 10, 0, "both").words == (
+        "10 changed; backward there is no frame that is worked on; "
+        "forward to frame 30: the end of the part that is worked on"
+    )
+    aligner = make_aligner()
+    proposal = propose(session, aligner, 40, 0, "forward")
+    assert proposal.words == "nothing to re-track; forward there is no frame that is worked on"
+    assert not aligner.calls
+    assert keep(session, proposal) is None
