@@ -20,6 +20,7 @@ from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWor
 from napari_red.core.records import Prediction
 from napari_red.core.session import Session
 from napari_red.core.spans import Span, cut_off, first_after, spans
+from trainer.errors import RedError
 from trainer.geometry import FaceBox
 from trainer.shape_residuals import CorrectedFaces
 
@@ -31,6 +32,10 @@ FLUSH_FRAMES = 100
 
 Held = dict[tuple[int, int], np.ndarray]
 """(frame, face) to (L, 2) landmarks that an aligner holds on to."""
+
+
+class BoxFrameError(RedError):
+    """A face box in a frame from where no face can be followed."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,8 @@ def prealign(
     ------
     StopWork
         When ``should_stop`` answers True; what was found until then is stored.
+    BoxFrameError
+        Before anything is changed, if the boxes are drawn in a frame that isn't aligned.
     RedError
         Whatever the aligner or the project file report.
     """
@@ -133,9 +140,31 @@ def _plan(session: Session, settings: Settings) -> tuple[list[Span], int]:
     run_id = cut_off(project, record.id, settings.model) if settings.resume else None
     after = 0 if run_id is None else first_after(session, run_id)
     plan = spans(session, wanted, settings.faces, after=after, only_missing=settings.only_missing)
+    if settings.boxes:
+        _check_box_frame(settings.box_frame, wanted, plan)
     if run_id is None:
         run_id = session.start_run(settings.model, settings.device)
     return plan, run_id
+
+
+def _check_box_frame(frame: int, wanted: range, plan: list[Span]) -> None:
+    """The boxes' frame has to be one that is aligned, be it kept or between two that are."""
+    if any(span.start <= frame < span.stop for span in plan):
+        return
+    drawn = f"the face box is drawn in frame {frame + 1}"
+    if wanted and not wanted[0] <= frame <= wanted[-1]:
+        raise BoxFrameError(f"{drawn}, which isn't worked on: draw it in {_one_of(wanted)}")
+    settled = f"{drawn}, where every face is settled and stays as it is"
+    if not plan:
+        raise BoxFrameError(f"{settled}, as everywhere: there is nothing to annotate")
+    near = min(plan, key=lambda span: max(span.start - frame, frame - span.stop))
+    raise BoxFrameError(f"{settled}: draw it in {_one_of(near.wanted)}")
+
+
+def _one_of(frames: range) -> str:
+    if len(frames) == 1:
+        return f"frame {frames[0] + 1}"
+    return f"a frame from {frames[0] + 1} to {frames[-1] + 1}"
 
 
 @contextmanager
