@@ -20,6 +20,7 @@ from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWor
 from napari_red.core.records import Prediction
 from napari_red.core.session import Session
 from napari_red.core.spans import Span, cut_off, first_after, spans
+from napari_red.core.video_part import OTHER_PART
 from trainer.errors import RedError
 from trainer.geometry import FaceBox
 from trainer.shape_residuals import CorrectedFaces
@@ -169,11 +170,15 @@ def _one_of(frames: range) -> str:
 
 @contextmanager
 def _noted(session: Session, settings: Settings, run_id: int) -> Iterator[None]:
-    """The project knows how the run, and so the video, stands."""
+    """The project knows how the run, and so the video, stands. Where other frames are worked
+    on by the end of it, the video waits for another run."""
     project, record = session.opened()
+    part = project.video(record.id).wanted_frames
     whole = settings.start is None and settings.stop is None
 
     def note(outcome: str, state: str, message: str = "") -> None:
+        if project.video(record.id).wanted_frames != part:
+            outcome, state, message = OTHER_PART, "waiting", ""
         session.finish_run(run_id, outcome)
         if whole:
             project.set_video(record.id, state=state, message=message)
