@@ -36,7 +36,7 @@ Held = dict[tuple[int, int], np.ndarray]
 
 
 class BoxFrameError(RedError):
-    """A face box in a frame from where no face can be followed."""
+    """A face box in a frame from where its face can't be followed."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,8 @@ def prealign(
     StopWork
         When ``should_stop`` answers True; what was found until then is stored.
     BoxFrameError
-        Before anything is changed, if the boxes are drawn in a frame that isn't aligned.
+        Before anything is changed, if the boxes are drawn in a frame that isn't aligned, or
+        in which their faces are settled elsewhere.
     RedError
         Whatever the aligner or the project file report.
     """
@@ -143,6 +144,7 @@ def _plan(session: Session, settings: Settings) -> tuple[list[Span], int]:
     plan = spans(session, wanted, settings.faces, after=after, only_missing=settings.only_missing)
     if settings.boxes:
         _check_box_frame(settings.box_frame, wanted, plan)
+        _check_held(session, settings.boxes, settings.box_frame)
     if run_id is None:
         run_id = session.start_run(settings.model, settings.device)
     return plan, run_id
@@ -160,6 +162,18 @@ def _check_box_frame(frame: int, wanted: range, plan: list[Span]) -> None:
         raise BoxFrameError(f"{settled}, as everywhere: there is nothing to annotate")
     near = min(plan, key=lambda span: max(span.start - frame, frame - span.stop))
     raise BoxFrameError(f"{settled}: draw it in {_one_of(near.wanted)}")
+
+
+def _check_held(session: Session, boxes: tuple[FaceBox, ...], frame: int) -> None:
+    """What a person settled in the boxes' frame goes before a box, so they have to agree."""
+    held = Span(frame, frame + 1, range(frame, frame + 1), None).held(session)
+    for face, box in enumerate(boxes):
+        points = held.get((frame, face))
+        if points is not None and box.iou(FaceBox.around(points)) == 0:
+            raise BoxFrameError(
+                f"the face box drawn in frame {frame + 1} isn't round face {face + 1}, which is "
+                "corrected or accepted there and stays as it is: draw it in another frame"
+            )
 
 
 def _one_of(frames: range) -> str:

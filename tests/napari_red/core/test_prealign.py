@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -134,6 +136,20 @@ def test_a_box_among_frames_that_are_settled_is_refused(
         settings = Settings("made", boxes=(FaceBox(1, 2, 3, 4),), box_frame=frame)
         with pytest.raises(RedError, match=f"in frame {frame + 1}, .*{said}"):
             prealign(session, make_aligner(), settings)
+
+
+@pytest.mark.parametrize("frame", [0, 10])
+def test_a_box_that_a_settled_face_would_go_before_is_refused(
+    session, make_aligner, made_truth, frame
+):
+    prealign(session, make_aligner(), Settings("made"))
+    edits.accept(session, frame)
+    elsewhere = Settings("made", boxes=(FaceBox(0, 0, 9, 9),), box_frame=frame)
+    with pytest.raises(RedError, match=f"in frame {frame + 1} isn't round face 1"):
+        prealign(session, make_aligner(), elsewhere)
+    there = FaceBox.around(session.view(frame).landmarks[0])
+    prealign(session, make_aligner(offset=1), replace(elsewhere, boxes=(there,)))
+    np.testing.assert_array_equal(session.view(20).landmarks[0], made_truth(20) + 1)
 
 
 def test_only_part_of_a_video_can_be_asked_for(session, make_aligner):
