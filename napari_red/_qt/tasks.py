@@ -143,15 +143,21 @@ def add(
     project = work.need_project()
     if project is None or work.busy:
         return
+    pool = work.sessions.pool
+
+    def run(report: ProgressCallback, stop: ShouldStop) -> Added:
+        try:
+            return add_videos(project, paths, on_progress=report, should_stop=stop, **options)
+        finally:
+            if pool is not None:
+                pool.follow_parts()
 
     def finish(added: Added) -> str:
         then(added)
         return _say_added(added)
 
     work.runner.start(
-        lambda report, stop: add_videos(
-            project, paths, on_progress=report, should_stop=stop, **options
-        ),
+        run,
         finish,
         message="looking at the videos …",
         holds_video=False,
@@ -249,6 +255,9 @@ def _say_added(added: Added) -> str:
     parts = [f"{len(added.new)} video{'s' * (len(added.new) != 1)} added"]
     if added.known:
         parts.append(f"{len(added.known)} known already")
+    if added.parts:
+        more = f" (and so with {len(added.parts) - 1} more)" * (len(added.parts) > 1)
+        parts.append(f"{added.parts[0].words}{more}")
     said = ", ".join(parts)
     if not added.failed:
         return f"{said}."

@@ -21,6 +21,7 @@ from napari_red.core.project import SUFFIX, Project
 from napari_red.core.reviewed import NOT_YET, Reviewed
 from napari_red.core.video_list import VideoStanding, standings
 from napari_red.core.video_names import told_apart
+from napari_red.core.video_part import part_words
 from trainer.data.video import VIDEO_SUFFIXES
 from trainer.errors import RedError
 
@@ -240,7 +241,7 @@ def _tip(one: VideoStanding) -> str:
     lines = [one.video.path, f"{one.video.n_frames} frames"]
     wanted = one.video.wanted_frames
     if len(wanted) != one.video.n_frames:
-        lines.append(f"worked on: frames {wanted.start + 1} to {wanted.stop}, every {wanted.step}")
+        lines.append(f"worked on: frames {part_words(wanted)}")
     lines.append(f"{one.faces} face{'s' * (one.faces != 1)}")
     if one.people:
         lines.append(", ".join(one.people))

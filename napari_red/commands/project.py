@@ -76,7 +76,11 @@ def add(
     stop: StopOption = None,
     stride: StrideOption = 1,
 ) -> None:
-    """Add videos to a project; those that are in it already are noticed."""
+    """Add videos to a project; those that are in it already are noticed.
+
+    Where a part is asked for with --start, --stop or --stride, it is what is worked on of those
+    from now on. Their labels stay.
+    """
     with told():
         _add(existing(project), videos, identity_from_folder, start, stop, stride)
 
@@ -158,6 +162,8 @@ def _add(
 def _say_added(added: Added, project: Path) -> None:
     for path, record in added.known:
         _print(f"{path}: is in the project already, as {record.name}")
+    for part in added.parts:
+        _print(part.words)
     for _, message in added.failed:
         errors.print(f"[red]error:[/] {escape(message)}", soft_wrap=True, highlight=False)
     frames = sum(len(video.wanted_frames) for video in added.new)

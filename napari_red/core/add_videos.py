@@ -14,6 +14,7 @@ from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWor
 from napari_red.core.person_names import known_people, person_name
 from napari_red.core.project import Project
 from napari_red.core.records import VideoRecord
+from napari_red.core.video_part import PartChanged, change_part
 from trainer.data.fingerprint import video_fingerprint
 from trainer.data.video import find_videos, open_video, result_name
 from trainer.errors import RedError
@@ -32,11 +33,13 @@ class Added:
     ----------
     new : videos that weren't in the project
     known : (path, the video of the project that is the same)
+    parts : videos of the project of which other frames are worked on now
     failed : (path, what is wrong and what to do)
     """
 
     new: list[VideoRecord] = field(default_factory=list)
     known: list[tuple[Path, VideoRecord]] = field(default_factory=list)
+    parts: list[PartChanged] = field(default_factory=list)
     failed: list[tuple[Path, str]] = field(default_factory=list)
 
 
@@ -57,7 +60,9 @@ def add_videos(
     ----------
     paths : files and folders, see :func:`trainer.data.video.find_videos`
     identity_from_folder : call the first face of each video as the folder above it
-    start, stop, stride : the frames to work on, from 0; ``stop`` None is the end
+    start, stop, stride : the frames to work on, from 0; ``stop`` None is the end. Where they
+        aren't the defaults, they hold for a video that is in the project already too, see
+        :func:`napari_red.core.video_part.change_part`
 
     Returns
     -------
@@ -79,6 +84,7 @@ def add_videos(
             f"frames from {start + 1} to {stop or 'the end'} in steps of {stride}: there are "
             "none; give a first frame from 1, a later last one and a step of at least 1"
         )
+    whole = (start, stop, stride) == (0, None, 1)
     project.database.check_writable()
     added = Added()
     found = find_videos(paths)
@@ -88,14 +94,16 @@ def add_videos(
         on_progress(Progress(number, len(found), str(path)))
         try:
             record, is_new = _add(project, path, start)
+            part = None if whole else change_part(project, record, start, stop, stride)
         except RedError as error:
             added.failed.append((path, str(error)))
             continue
         if not is_new:
-            added.known.append((path, record))
+            if part is None:
+                added.known.append((path, record))
+            else:
+                added.parts.append(part)
             continue
-        if (start, stop, stride) != (0, None, 1):
-            project.set_video(record.id, start=start, stop=stop, stride=stride)
         if identity_from_folder:
             _name_first_face(project, record, folder_name(path))
         added.new.append(project.video(record.id))
@@ -119,15 +127,20 @@ def _add(project: Project, path: Path, start: int) -> tuple[VideoRecord, bool]:
             place = path.absolute()
             if place != Path(record.path) and contents_of(Path(record.path)) != fingerprint:
                 set_place(project, record, place)
+            _check_start(path, record.n_frames, start)
             return project.video(record.id), False
     with open_video(path) as video:
-        if start >= video.n_frames:
-            raise AddVideoError(
-                f"{path}: has {video.n_frames} frames, the first one asked for is {start + 1}; "
-                "give an earlier one"
-            )
+        _check_start(path, video.n_frames, start)
         record = project.add_video(video.path, fingerprint, **video_rows.described(video))
     return record, True
+
+
+def _check_start(path: Path, n_frames: int, start: int) -> None:
+    if start >= n_frames:
+        raise AddVideoError(
+            f"{path}: has {n_frames} frames, the first one asked for is {start + 1}; "
+            "give an earlier one"
+        )
 
 
 def _name_first_face(project: Project, record: VideoRecord, name: str) -> None:

@@ -20,6 +20,8 @@ from napari_red.core.jobs import Progress, ProgressCallback, ShouldStop, StopWor
 from napari_red.core.records import Prediction
 from napari_red.core.session import Session
 from napari_red.core.spans import Span, cut_off, first_after, spans
+from napari_red.core.video_part import OTHER_PART
+from trainer.errors import RedError
 from trainer.geometry import FaceBox
 from trainer.shape_residuals import CorrectedFaces
 
@@ -31,6 +33,10 @@ FLUSH_FRAMES = 100
 
 Held = dict[tuple[int, int], np.ndarray]
 """(frame, face) to (L, 2) landmarks that an aligner holds on to."""
+
+
+class BoxFrameError(RedError):
+    """A face box in a frame from where its face can't be followed."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,9 @@ def prealign(
     ------
     StopWork
         When ``should_stop`` answers True; what was found until then is stored.
+    BoxFrameError
+        Before anything is changed, if the boxes are drawn in a frame that isn't aligned, or
+        in which their faces are settled elsewhere.
     RedError
         Whatever the aligner or the project file report.
     """
@@ -133,18 +142,57 @@ def _plan(session: Session, settings: Settings) -> tuple[list[Span], int]:
     run_id = cut_off(project, record.id, settings.model) if settings.resume else None
     after = 0 if run_id is None else first_after(session, run_id)
     plan = spans(session, wanted, settings.faces, after=after, only_missing=settings.only_missing)
+    if settings.boxes:
+        _check_box_frame(settings.box_frame, wanted, plan)
+        _check_held(session, settings.boxes, settings.box_frame)
     if run_id is None:
         run_id = session.start_run(settings.model, settings.device)
     return plan, run_id
 
 
+def _check_box_frame(frame: int, wanted: range, plan: list[Span]) -> None:
+    """The boxes' frame has to be one that is aligned, be it kept or between two that are."""
+    if any(span.start <= frame < span.stop for span in plan):
+        return
+    drawn = f"the face box is drawn in frame {frame + 1}"
+    if wanted and not wanted[0] <= frame <= wanted[-1]:
+        raise BoxFrameError(f"{drawn}, which isn't worked on: draw it in {_one_of(wanted)}")
+    settled = f"{drawn}, where every face is settled and stays as it is"
+    if not plan:
+        raise BoxFrameError(f"{settled}, as everywhere: there is nothing to annotate")
+    near = min(plan, key=lambda span: max(span.start - frame, frame - span.stop))
+    raise BoxFrameError(f"{settled}: draw it in {_one_of(near.wanted)}")
+
+
+def _check_held(session: Session, boxes: tuple[FaceBox, ...], frame: int) -> None:
+    """What a person settled in the boxes' frame goes before a box, so they have to agree."""
+    held = Span(frame, frame + 1, range(frame, frame + 1), None).held(session)
+    for face, box in enumerate(boxes):
+        points = held.get((frame, face))
+        if points is not None and box.iou(FaceBox.around(points)) == 0:
+            raise BoxFrameError(
+                f"the face box drawn in frame {frame + 1} isn't round face {face + 1}, which is "
+                "corrected or accepted there and stays as it is: draw it in another frame"
+            )
+
+
+def _one_of(frames: range) -> str:
+    if len(frames) == 1:
+        return f"frame {frames[0] + 1}"
+    return f"a frame from {frames[0] + 1} to {frames[-1] + 1}"
+
+
 @contextmanager
 def _noted(session: Session, settings: Settings, run_id: int) -> Iterator[None]:
-    """The project knows how the run, and so the video, stands."""
+    """The project knows how the run, and so the video, stands. Where other frames are worked
+    on by the end of it, the video waits for another run."""
     project, record = session.opened()
+    part = project.video(record.id).wanted_frames
     whole = settings.start is None and settings.stop is None
 
     def note(outcome: str, state: str, message: str = "") -> None:
+        if project.video(record.id).wanted_frames != part:
+            outcome, state, message = OTHER_PART, "waiting", ""
         session.finish_run(run_id, outcome)
         if whole:
             project.set_video(record.id, state=state, message=message)

@@ -348,6 +348,11 @@ class Session:
             project, record = self.opened()
             self._tracks = [TrackData(project, track) for track in project.tracks(record.id)]
 
+    def follow_part(self) -> None:
+        """Read anew which frames are worked on, after that was changed."""
+        with self._lock:
+            self._home.follow_part()
+
     def _new_track(self, n_landmarks: int) -> TrackData:
         project, video = self.opened()
         number = max((track.record.face for track in self._tracks), default=-1) + 1

@@ -62,6 +62,12 @@ class SessionPool:
                 del self._sessions[session.fingerprint], self._takers[session.fingerprint]
                 session.close()
 
+    def follow_parts(self) -> None:
+        """Of some videos other frames are worked on now: tell their sessions."""
+        with self._lock:
+            for session in self._sessions.values():
+                session.follow_part()
+
     @contextmanager
     def lent(self, video: Video) -> Iterator[Session]:
         """A session for as long as a job lasts."""

@@ -11,6 +11,7 @@ from napari_red.core.chunks import CHUNK
 from napari_red.core.edits import INTERPOLATED
 from napari_red.core.project import Project
 from napari_red.core.session import Session
+from napari_red.core.video_part import OTHER_PART
 
 WARM_UP_FRAMES = 10
 """So many frames before a span are aligned again, to give the LSTM its memory back; as in
@@ -84,7 +85,8 @@ def spans(
 
 
 def cut_off(project: Project, video_id: int, model: str) -> int | None:
-    """The run of a model over a video that was stopped before its end, if it was the last.
+    """The run of a model over a video that was stopped before its end, if it was the last, and
+    over the part that is worked on now.
 
     One from before the project's model of that name was made is of an earlier one, which was
     called so too.
@@ -97,7 +99,7 @@ def cut_off(project: Project, video_id: int, model: str) -> int | None:
     for run_id, name, outcome, started in rows:
         if name != INTERPOLATED and not name.endswith(RE_TRACKED):
             same = name == model and not (made and started < made[0][0])
-            return run_id if same and outcome != "done" else None
+            return run_id if same and outcome not in ("done", OTHER_PART) else None
     return None
 
 

@@ -55,6 +55,11 @@ class VideoHome:
         n_frames = self.video.n_frames
         return range(n_frames) if self.record is None else self.record.wanted_frames
 
+    def follow_part(self) -> None:
+        """Read anew which frames are worked on."""
+        if self.project is not None and self.record is not None:
+            self.record = self.project.video(self.record.id)
+
     def close(self) -> None:
         """Close the project file, unless it is another's."""
         if self.project is not None and self._owns_project:

@@ -66,6 +66,16 @@ def test_a_project_is_made_with_videos_and_gets_more(folder, make_video):
     assert "1 video added, 13 frames" in said
 
 
+def test_a_video_that_is_there_gets_another_part_and_is_annotated_again(project, folder, aligners):
+    call("annotate", project)
+    said = call("add", project, folder / "Ben", "--start", 5, "--stop", 8)
+    assert "b: frames 5 to 8 are worked on from now on, 1 to 13 before" in said
+    assert "is in the project already" not in said
+    assert "b: 4 frames" in call("annotate", project)
+    with Project(project, "read") as opened:
+        assert [video.state for video in opened.videos()] == ["done", "done"]
+
+
 def test_a_project_that_is_there_is_not_made_again(project, folder):
     assert "is there already" in call("new", project, folder, code=2)
     assert "no such project file" in call("add", folder / "no.red", folder, code=2)

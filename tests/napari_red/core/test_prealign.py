@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from napari_red.core.prealign import Settings, prealign
 from napari_red.core.session import Session
 from trainer.checkpoint import save_tensors
 from trainer.data.video import open_video
+from trainer.errors import RedError
 from trainer.geometry import FaceBox
 
 
@@ -80,6 +83,73 @@ def test_a_box_in_the_middle_is_followed_both_ways(session, make_aligner, made_t
     np.testing.assert_array_equal(second["corrections"][10, 0], made_truth(10))
     assert session.view(0).visible.all()
     assert not session.view(10).corrected.any()
+
+
+@pytest.fixture
+def part(session):
+    """Every fifth frame from 5 to 20 is worked on: frames 5, 10, 15 and 20."""
+    project, video = session.opened()
+    project.set_video(video.id, start=4, stop=23, stride=5)
+    return session
+
+
+@pytest.mark.parametrize("frame", [0, 3, 20, 23])
+def test_a_box_outside_the_part_is_refused_before_anything_is_changed(part, make_aligner, frame):
+    aligner = make_aligner()
+    settings = Settings("made", boxes=(FaceBox(1, 2, 3, 4),), box_frame=frame)
+    with pytest.raises(RedError, match=rf"in frame {frame + 1}, .* a frame from 5 to 20"):
+        prealign(part, aligner, settings)
+    project, video = part.opened()
+    assert project.video(video.id).state == "new"
+    assert project.run_models(video.id) == {}
+    assert aligner.calls == []
+
+
+def test_a_box_between_two_frames_that_are_kept_is_followed_both_ways(
+    part, make_aligner, made_truth
+):
+    aligner = make_aligner()
+    prealign(part, aligner, Settings("made", boxes=(FaceBox(1, 2, 3, 4),), box_frame=11))
+    first, second = aligner.calls
+    assert (first["start"], first["stop"]) == (11, 12)
+    np.testing.assert_array_equal(second["corrections"][11, 0], made_truth(11))
+    assert [frame for frame in range(24) if part.view(frame).visible.all()] == [4, 9, 14, 19]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "frame", "said"),
+    [
+        (79, 40, "draw it in frame 11"),
+        (79, 60, "draw it in a frame from 81 to 100"),
+        (99, 40, "nothing to annotate"),
+    ],
+)
+def test_a_box_among_frames_that_are_settled_is_refused(
+    tmp_path, make_video, make_aligner, accepted, frame, said
+):
+    path = make_video(tmp_path / "long.mp4", 100)
+    with open_video(path) as video, Session(video) as session:
+        prealign(session, make_aligner(), Settings("made"))
+        edits.accept_up_to(session, accepted)
+        if accepted == 79:
+            edits.unaccept(session, 10)
+        settings = Settings("made", boxes=(FaceBox(1, 2, 3, 4),), box_frame=frame)
+        with pytest.raises(RedError, match=f"in frame {frame + 1}, .*{said}"):
+            prealign(session, make_aligner(), settings)
+
+
+@pytest.mark.parametrize("frame", [0, 10])
+def test_a_box_that_a_settled_face_would_go_before_is_refused(
+    session, make_aligner, made_truth, frame
+):
+    prealign(session, make_aligner(), Settings("made"))
+    edits.accept(session, frame)
+    elsewhere = Settings("made", boxes=(FaceBox(0, 0, 9, 9),), box_frame=frame)
+    with pytest.raises(RedError, match=f"in frame {frame + 1} isn't round face 1"):
+        prealign(session, make_aligner(), elsewhere)
+    there = FaceBox.around(session.view(frame).landmarks[0])
+    prealign(session, make_aligner(offset=1), replace(elsewhere, boxes=(there,)))
+    np.testing.assert_array_equal(session.view(20).landmarks[0], made_truth(20) + 1)
 
 
 def test_only_part_of_a_video_can_be_asked_for(session, make_aligner):
