@@ -123,7 +123,8 @@ def merge_tracks(
     """One face that was followed as two: ``other`` fills the frames ``face`` lacks.
 
     Where both are, what a person corrected stays over what they accepted, and that over
-    what a model said; else ``face`` stays.
+    what a model said; else ``face`` stays. A frame is accepted afterwards where the face that
+    stays in it was.
 
     Raises
     ------

@@ -302,6 +302,33 @@ def test_merging_fills_gaps_and_keeps_what_a_person_did(session):
     assert landmarks(session, 305)[new] == 1205
 
 
+@pytest.mark.parametrize("accepted", [None, 400, 200, 130])
+def test_merging_fills_frames_that_were_accepted_without_the_face(session, accepted):
+    """One face was followed as two, and a person went through the video before they saw it."""
+    new = track_edits.split_track(session, 0, 130)
+    if accepted is not None:
+        edits.accept_up_to(session, accepted - 1)
+    for kept, gone in ((0, new), (new, 0)):
+        track_edits.merge_tracks(session, kept, gone)
+        face = min(kept, session.n_faces - 1)
+        for frame in (0, 129, 130, 199, 200, 299):
+            assert landmarks(session, frame)[face] == frame
+            assert session.view(frame).accepted[face] == (frame < (accepted or 0))
+        assert edits.counts(session).accepted == (accepted or 0)
+        session.undo()
+        assert np.isnan(session.view(130).landmarks[0]).all()
+
+
+def test_merging_takes_no_accepted_mark_from_a_face_that_is_not_there(session):
+    new = track_edits.split_track(session, 0, 130)
+    edits.accept(session, 140, [0])
+    edits.accept(session, 350, [new])
+    track_edits.merge_tracks(session, 0, new)
+    assert landmarks(session, 140)[0] == 140
+    assert not session.view(140).accepted[0]
+    assert session.view(350).accepted[0]  # neither is there, and that was accepted
+
+
 def test_a_face_is_not_merged_or_swapped_with_itself(session):
     with pytest.raises(EditError, match="merged with itself"):
         track_edits.merge_tracks(session, 1, 1)
