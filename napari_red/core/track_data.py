@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_red.core.cells import Change, chunk_from
 from napari_red.core.chunks import CHUNK, Chunk, chunk_of
+from napari_red.core.features import features_from
 from napari_red.core.frame_view import FrameView
 from napari_red.core.marks import MARKS, Marks, marks_from
 from napari_red.core.project import Project
@@ -68,6 +69,19 @@ class TrackData:
     def is_held(self, frame: int) -> bool:
         """True where no model may change the frame: it is corrected or accepted."""
         return self.is_corrected(frame) or self.accepted[frame]
+
+    def accepted_faces(self) -> np.ndarray:
+        """(n,) int64 frames in which a person accepted what a model found, in order; without
+        those in which they accepted that the face isn't there. Read from the project."""
+        found = [np.zeros(0, np.int64)]
+        for number, block in sorted(self.accepted.blocks.items()):
+            begin, end = number * MARKS // CHUNK, (number + 1) * MARKS // CHUNK
+            there = np.zeros(MARKS, bool)
+            for chunk, blob in self._project.feature_blobs(self.record.id, begin, end):
+                first = (chunk - begin) * CHUNK
+                there[first : first + CHUNK] = ~features_from(blob).lost
+            found.append(np.flatnonzero(block & there) + number * MARKS)
+        return np.concatenate(found)
 
     def before(self, frame: int) -> int | None:
         """The last corrected frame before ``frame``."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_red.core.add_videos import add_videos
-from napari_red.core.edits import accept
+from napari_red.core.edits import accept, accept_up_to
 from napari_red.core.prealign import Settings, prealign
 from napari_red.core.project import Project
 from napari_red.core.push import PushError, push
@@ -15,6 +15,7 @@ from napari_red.core.track_edits import (
     delete_track,
     merge_tracks,
     name_identity,
+    split_track,
     swap_tracks,
 )
 from trainer.data.video import open_video
@@ -67,6 +68,15 @@ def test_accepted_frames_go_as_what_a_person_looked_at(session, tmp_path):
     _, found = pushed(session, tmp_path / "set")
     kinds = {(f.video, f.number): f.kind for f in found.frames}
     assert [key[1] for key, kind in kinds.items() if kind == ACCEPTED] == [33]
+
+
+def test_as_many_accepted_frames_go_of_a_face_that_is_only_in_some(session, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_red.core.push.ACCEPTED_AT_MOST", 10)
+    session.move(2, 0, {30: (50.25, 60.5)})
+    accept_up_to(session, 39)
+    split_track(session, 0, 30)
+    summary, _ = pushed(session, tmp_path / "set")
+    assert summary.kinds[ACCEPTED] == 3 * 10
 
 
 def test_hidden_landmarks_are_marked(session, tmp_path):

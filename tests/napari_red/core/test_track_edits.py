@@ -345,11 +345,29 @@ def test_splitting_moves_everything_from_the_frame_on(session):
     assert np.isnan(session.view(129).landmarks[new]).all()
     assert landmarks(session, 130)[new] == 130
     assert np.isnan(session.view(130).landmarks[0]).all()
-    assert session.view(129).accepted.tolist() == [True, False, False]
-    assert session.view(130).accepted.tolist() == [False, False, True]
+    for frame, accepted in ((129, True), (130, True), (140, True), (141, False)):
+        assert session.view(frame).accepted.tolist() == [accepted, False, accepted]
     session.undo()
     assert session.n_faces == 2
     assert landmarks(session, 130)[0] == 130
+
+
+def test_what_a_person_has_been_through_is_so_after_a_split(session):
+    edits.accept_up_to(session, 1099)
+    for frame in (20, 1150, 1151):
+        for face in range(2):
+            session.move(frame, face, {1: (1, 1)})
+    before = edits.counts(session)
+    new = track_edits.split_track(session, 0, 150)
+    assert edits.counts(session) == before
+    assert session.view(1150).accepted.tolist() == [True, False, False]
+    track_edits.merge_tracks(session, 0, new)
+    assert edits.counts(session) == before
+    assert session.view(1150).accepted.tolist() == [False, False]
+    for _ in range(2):
+        session.undo()
+    assert edits.counts(session) == before
+    assert session.n_faces == 2
 
 
 def test_swapping_exchanges_from_the_frame_on_and_twice_is_nothing(session):
