@@ -196,12 +196,8 @@ def _left(tracks: list[TrackData], held: list[np.ndarray], taken: set[int]) -> l
 
 
 def _held(track: TrackData) -> np.ndarray:
-    """Frames of a track that a person corrected or accepted, in order."""
-    accepted = [
-        number * len(block) + np.flatnonzero(block)
-        for number, block in track.accepted.blocks.items()
-    ]
-    return np.unique(np.concatenate([np.array(track.corrected, np.int64), *accepted]))
+    """Frames of a track in which a person corrected or accepted the face, in order."""
+    return np.union1d(np.array(track.corrected, np.int64), track.accepted_faces())
 
 
 def _overlap(one: TrackData, other: TrackData, frames: np.ndarray) -> float:

@@ -141,7 +141,7 @@ def _told(track: TrackData) -> list[Told]:
         points, correction = track.complete(frame), track.correction(frame)
         if points is not None and correction is not None:
             found.append((frame, points, ~correction.hidden))
-    accepted = [frame for frame in track.accepted.frames() if not track.is_corrected(frame)]
+    accepted = np.setdiff1d(track.accepted_faces(), track.corrected).tolist()
     for frame in _spread(accepted, len(found)):
         points = track.predicted(frame)
         if np.isfinite(points).all():

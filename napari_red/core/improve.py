@@ -28,6 +28,7 @@ from napari_red.core.model_store import (
 from napari_red.core.project import Project
 from napari_red.core.push import PushSummary, push
 from napari_red.core.records import Correction
+from napari_red.core.track_data import TrackData
 from napari_red.core.training_folder import folder_of, running, take_up
 
 Event = dict[str, Any]
@@ -64,7 +65,7 @@ class Material:
     corrected : faces in frames that a person corrected, those with all landmarks
     new : those of them that no model of the project learned as they were corrected, nor is
         measured on
-    accepted : faces in frames that a person accepted
+    accepted : faces that a model found and a person accepted, one for each frame
     people : named people among them
     partial : corrected faces that lack landmarks, from which nothing is learned
     """
@@ -106,11 +107,7 @@ def material(project: Project) -> Material:
     ]
     used = {(track, f) for track, frames in _taught(project).items() for f in frames}
     used |= set(project.database.read("SELECT track_id, frame FROM held_out"))
-    accepted = sum(
-        int(block.sum())
-        for track in project.tracks()
-        for block in project.accepted(track.id).values()
-    )
+    accepted = sum(len(TrackData(project, track).accepted_faces()) for track in project.tracks())
     said = {track for track, _ in rows}
     people = {t.identity.name for t in project.tracks() if t.identity and t.id in said}
     new = len(set(rows) - used) if versions(project) else len(rows)

@@ -264,10 +264,11 @@ def _wanted(
             for near in clip_window(frame, video.n_frames):
                 if track.run(near) and near not in kept:
                     kinds[near] = PREDICTED
-        accepted = np.flatnonzero(track.accepted.as_array(video.n_frames))
+        accepted = track.accepted_faces()
+        accepted = accepted[accepted < video.n_frames]
         spread = np.linspace(0, len(accepted) - 1, min(len(accepted), ACCEPTED_AT_MOST))
         chosen = [int(accepted[round(place)]) for place in spread]
-        kinds |= {frame: ACCEPTED for frame in chosen if track.run(frame)}
+        kinds |= dict.fromkeys(chosen, ACCEPTED)
         kinds |= {
             frame: CORRECTED for frame in track.corrected if track.complete(frame) is not None
         }

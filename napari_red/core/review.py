@@ -71,9 +71,9 @@ class _Track:
             landmarks=lambda number: self.data.merged(self.wanted[number]),
         )
 
-    def shapes(self, most: int) -> list[np.ndarray]:
-        """(L, 2) landmarks of some of the frames that a person looked at."""
-        done = np.union1d(self.corrected, np.flatnonzero(self.accepted))
+    def shapes(self, most: int, features: FrameFeatures) -> list[np.ndarray]:
+        """(L, 2) landmarks of some of the frames in which a person looked at the face."""
+        done = np.union1d(self.corrected, np.flatnonzero(self.accepted & ~features.lost))
         chosen = done[np.linspace(0, len(done) - 1, min(most, len(done))).astype(int)]
         return [self.data.merged(self.wanted[int(number)]) for number in chosen]
 
@@ -109,18 +109,18 @@ def propose(
             if len(track.wanted) and not features.lost.all():
                 tracks.append(track)
                 reviews.append(track.review(features))
-    found = rank(reviews, limit, accepted_shapes=_accepted_shapes(tracks))
+    found = rank(reviews, limit, accepted_shapes=_accepted_shapes(tracks, reviews))
     return [proposal.key.proposed(proposal) for proposal in found]  # type: ignore[attr-defined]
 
 
-def _accepted_shapes(tracks: list[_Track]) -> np.ndarray | None:
+def _accepted_shapes(tracks: list[_Track], reviews: list[TrackReview]) -> np.ndarray | None:
     if not tracks:
         return None
     each = max(SHAPES // len(tracks), 1)
     shapes: list[np.ndarray] = []
-    for track in tracks:
+    for track, review in zip(tracks, reviews, strict=True):
         if len(shapes) < SHAPES:
-            shapes += track.shapes(each)
+            shapes += track.shapes(each, review.features)
     n_landmarks = tracks[0].data.record.n_landmarks
     alike = [shape for shape in shapes if len(shape) == n_landmarks]
     return np.stack(alike) if alike else None

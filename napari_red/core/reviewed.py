@@ -18,7 +18,7 @@ class Reviewed:
     ----------
     accepted : frames in which each face is accepted
     corrected : frames in which any face is corrected
-    left : neither of both
+    left : frames in which some face is neither accepted nor corrected
     """
 
     accepted: int
@@ -43,9 +43,13 @@ def reviewed(
     accepted : of each track
     """
     fixed = np.zeros(n_frames, bool)
-    for frames in corrected:
+    done = np.full(n_frames, bool(corrected))
+    for frames, marks in zip(corrected, accepted, strict=True):
         numbers = np.asarray(frames, np.intp)
-        fixed[numbers[numbers < n_frames]] = True
+        numbers = numbers[numbers < n_frames]
+        of_face = marks.as_array(n_frames)
+        fixed[numbers] = of_face[numbers] = True
+        done &= of_face
+    right = marked_in_all(accepted).as_array(n_frames)
     part = slice(wanted.start, wanted.stop, wanted.step)
-    fixed, right = fixed[part], marked_in_all(accepted).as_array(n_frames)[part]
-    return Reviewed(int(right.sum()), int(fixed.sum()), int((~(right | fixed)).sum()))
+    return Reviewed(int(right[part].sum()), int(fixed[part].sum()), int((~done[part]).sum()))

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_red.core.cells import Change, chunk_from
 from napari_red.core.chunks import CHUNK, Chunk, chunk_of
+from napari_red.core.features import features_from
 from napari_red.core.frame_view import FrameView
 from napari_red.core.marks import MARKS, Marks, marks_from
 from napari_red.core.project import Project
@@ -69,6 +70,19 @@ class TrackData:
         """True where no model may change the frame: it is corrected or accepted."""
         return self.is_corrected(frame) or self.accepted[frame]
 
+    def accepted_faces(self) -> np.ndarray:
+        """(n,) int64 frames in which a person accepted what a model found, in order; without
+        those in which they accepted that the face isn't there. Read from the project."""
+        found = [np.zeros(0, np.int64)]
+        for number, block in sorted(self.accepted.blocks.items()):
+            begin, end = number * MARKS // CHUNK, (number + 1) * MARKS // CHUNK
+            there = np.zeros(MARKS, bool)
+            for chunk, blob in self._project.feature_blobs(self.record.id, begin, end):
+                first = (chunk - begin) * CHUNK
+                there[first : first + CHUNK] = ~features_from(blob).lost
+            found.append(np.flatnonzero(block & there) + number * MARKS)
+        return np.concatenate(found)
+
     def before(self, frame: int) -> int | None:
         """The last corrected frame before ``frame``."""
         index = bisect_left(self.corrected, frame)
@@ -110,23 +124,24 @@ class TrackData:
         return merged if np.isfinite(merged).all() else None
 
     def known(self, first: int, size: int) -> np.ndarray:
-        """(size,) uint8 of frames from ``first``: 3 where a person corrected the face, 2
-        where they accepted it, 1 where a model found it, else 0."""
+        """(size,) uint8 of frames from ``first``, the more the better it is known where the
+        face is: 4 where a person corrected it, 3 where they accepted what a model found, 2
+        where a model found it, 1 where they accepted that nothing is there, else 0."""
         found = np.zeros(size, np.uint8)
         for frame in range(first - first % CHUNK, first + size, CHUNK):
             chunk = self.chunk(frame // CHUNK)
             if chunk is not None:
                 begin = max(frame, first)
                 end = min(frame + CHUNK, first + size)
-                found[begin - first : end - first] = chunk.present[begin - frame : end - frame]
+                found[begin - first : end - first] = 2 * chunk.present[begin - frame : end - frame]
         for frame in range(first - first % MARKS, first + size, MARKS):
             block = self.accepted.blocks.get(frame // MARKS)
             if block is not None:
                 begin, end = max(frame, first), min(frame + MARKS, first + size)
-                found[begin - first : end - first][block[begin - frame : end - frame]] = 2
+                found[begin - first : end - first] += block[begin - frame : end - frame]
         low = bisect_left(self.corrected, first)
         high = bisect_left(self.corrected, first + size)
-        found[np.array(self.corrected[low:high], int) - first] = 3
+        found[np.array(self.corrected[low:high], int) - first] = 4
         return found
 
     def fill(self, view: FrameView, face: int) -> None:

@@ -123,7 +123,8 @@ def merge_tracks(
     """One face that was followed as two: ``other`` fills the frames ``face`` lacks.
 
     Where both are, what a person corrected stays over what they accepted, and that over
-    what a model said; else ``face`` stays.
+    what a model said; else ``face`` stays. A frame is accepted afterwards where the face that
+    stays in it was.
 
     Raises
     ------
@@ -155,15 +156,19 @@ def split_track(
     on_progress: ProgressCallback = _ignore,
     should_stop: ShouldStop = _go_on,
 ) -> int:
-    """From ``frame`` on this is another face; returns its number in the session."""
+    """From ``frame`` on this is another face; returns its number in the session.
+
+    What a person has been through stays so: where they accepted or corrected the face, it is
+    accepted that the other of the two isn't there.
+    """
     project, video = session.opened()
     track = session.track(face)
     new_id = project.new_id("track")
     number = max(one.face for one in session.tracks) + 1
     record = TrackRecord(new_id, video.id, number, track.record.n_landmarks)
-    values = _exchanged(
-        session, track, TrackData(project, record), _from(frame), on_progress, should_stop
-    )
+    new = TrackData(project, record)
+    values = _exchanged(session, track, new, _from(frame), on_progress, should_stop)
+    values |= _split_marks(track, new, frame)
     values["track", new_id, 0] = _track_value(record, number, None)
     session.apply(values, f"split face {face + 1}", (frame, session.n_frames - 1))
     return [one.id for one in session.tracks].index(new_id)
@@ -267,6 +272,20 @@ class _Exchange:
             self._mixed[me] = number, chunk
         if mask.all():
             self._whole[me] = number
+
+
+def _split_marks(track: TrackData, new: TrackData, frame: int) -> Values:
+    """The accepted marks of a track and of the one that it is from ``frame`` on: both keep
+    all, and have what is corrected in the other one only."""
+    values: Values = {}
+    corrected = np.array(track.corrected, int)
+    for one, gone in ((track, corrected >= frame), (new, corrected < frame)):
+        blocks = {number: block.copy() for number, block in track.accepted.blocks.items()}
+        for away in corrected[gone].tolist():
+            blocks.setdefault(away // MARKS, np.zeros(MARKS, bool))[away % MARKS] = True
+        for number, block in blocks.items():
+            values["accepted", one.record.id, number] = marks_to_bytes(block)
+    return values
 
 
 def _from(frame: int):

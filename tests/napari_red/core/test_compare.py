@@ -55,6 +55,19 @@ def test_equal_labels_agree_fully_and_faces_match_by_place(two):
     assert found.total.visibility == 0
 
 
+def test_frames_accepted_without_the_face_are_not_compared(two):
+    a, b = two
+    for session in two:
+        edits.accept_up_to(session, 19)
+    track_edits.split_track(a, 0, 15)
+    track_edits.add_track(b)
+    edits.accept_up_to(b, 19)
+    (video,) = compare(a.project, b.project).videos
+    assert sorted(video.faces) == [(0, 1, 15), (1, 0, 20)]
+    assert (video.only_a, video.only_b) == ((2,), ())
+    assert video.total.points == 35 * 68
+
+
 def test_distances_are_in_percent_of_the_interocular_distance(two):
     a, b = two
     x, y = a.view(5).landmarks[0, 30]

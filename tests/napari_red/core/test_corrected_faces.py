@@ -7,12 +7,12 @@ import pytest
 
 from napari_red.core.batch import Batch
 from napari_red.core.corrected_faces import FACES, FRAMES_EACH, KnownAnswers
-from napari_red.core.edits import accept
+from napari_red.core.edits import accept, accept_up_to
 from napari_red.core.jobs import StopWork
 from napari_red.core.prealign import Settings, prealign
 from napari_red.core.project import Project
 from napari_red.core.session import Session
-from napari_red.core.track_edits import name_identity
+from napari_red.core.track_edits import name_identity, split_track
 from trainer.data.video import open_video
 
 
@@ -96,6 +96,18 @@ def test_accepted_frames_say_that_nothing_had_to_be_changed(opened, make_aligner
     faces = corrected_in(aligner)
     assert len(faces.told) == 2  # as many accepted as corrected ones
     np.testing.assert_allclose(faces.told[1], made_truth(12), atol=0.02)
+
+
+def test_frames_accepted_without_the_face_say_nothing(opened, make_aligner, made_truth):
+    session = opened("one")
+    session.move(22, 0, {30: (70.5, 60.25)})
+    accept_up_to(session, 23)
+    split_track(session, 0, 20)
+    aligner = make_aligner()
+    prealign(opened("two"), aligner, Settings("made"))
+    faces = corrected_in(aligner)
+    assert len(faces.told) == 2
+    np.testing.assert_allclose(faces.told[1], made_truth(20), atol=0.02)
 
 
 def test_each_face_is_asked_once_for_a_whole_batch(opened, project, make_aligner):

@@ -307,10 +307,9 @@ class Edits(RuleBasedStateMachine):
 
         def worth(track: int, frame: int) -> int:
             if self.naive.corrected(track, frame):
-                return 3
-            if ("accepted", track, frame) in self.naive.state:
-                return 2
-            return int(("pred", track, frame) in self.naive.state)
+                return 4
+            there = ("pred", track, frame) in self.naive.state
+            return 2 * there + (("accepted", track, frame) in self.naive.state)
 
         def change(state: State) -> None:
             for frame in frames_of(state, kept, gone):
@@ -332,8 +331,12 @@ class Edits(RuleBasedStateMachine):
         def change(state: State) -> None:
             state["track", new] = (self.naive.next_number(), None)
             for f in frames_of(state, track):
+                accepted = ("accepted", track, f) in state
+                lacks = track if f >= frame else new
+                marked = [track, new] if accepted else [lacks] * self.naive.corrected(track, f)
                 if f >= frame:
                     exchange(state, track, new, f)
+                state.update({("accepted", one, f): True for one in marked})
 
         self.naive.do(change)
 

@@ -5,10 +5,13 @@ from two_faces import L, predict, session, shape
 from napari_red.core import edits
 from napari_red.core.blank_video import BlankVideo
 from napari_red.core.edits import EditError
+from napari_red.core.feature_store import FeatureStore
+from napari_red.core.overview import overview_of
 from napari_red.core.project import ProjectError
 from napari_red.core.records import Prediction
 from napari_red.core.reviewed import Reviewed
 from napari_red.core.session import Session
+from napari_red.core.video_list import standings
 
 __all__ = ["session"]
 
@@ -126,6 +129,21 @@ def test_counts_tell_accepted_corrected_and_left_once_each(session):
     session.move(30, 1, {1: (1, 1)})
     session.hide(30, 0, [2])
     assert edits.counts(session) == Reviewed(10, 2, 2100 - 11)
+
+
+def test_a_frame_is_left_until_each_of_its_faces_is_accepted_or_corrected(session):
+    """In the counts, the list of videos and the strip alike."""
+    for frame in range(5):
+        session.move(frame, 0, {1: (1, 1)})
+    edits.accept(session, 0, [1])
+    session.move(1, 1, {1: (1, 1)})
+    edits.accept(session, 2, [0])
+    edits.accept(session, 6, [1])
+    project, _ = session.opened()
+    overview = overview_of(session, FeatureStore(project), session.n_frames)()
+    assert edits.counts(session) == Reviewed(0, 5, 2100 - 2)
+    assert [one.reviewed for one in standings(project)] == [edits.counts(session)]
+    assert np.flatnonzero(overview.columns.accepted).tolist() == [0, 1]
 
 
 def test_counts_without_a_face_are_zero(tmp_path):

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from napari_red.core import improve, model_store
+from napari_red.core.edits import accept_up_to
 from napari_red.core.erase import erase_person
 from napari_red.core.finetune_process import FinetuneProcess, FinetuneProcessError
 from napari_red.core.improve import Improver, RoundLostError, material, trained_frames
@@ -349,6 +350,15 @@ def test_frames_corrected_beside_one_that_was_learned_are_new(make_improver, ses
         session.move(frame, 0, {30: (50, 60)})
     found = material(project)
     assert (found.corrected, found.new) == (3, 2)
+
+
+def test_frames_accepted_without_the_face_are_not_counted(session):
+    project, _ = session.opened()
+    before = material(project).accepted
+    accept_up_to(session, 11)
+    add_track(session)
+    accept_up_to(session, 11)
+    assert (before, material(project).accepted) == (0, 12)
 
 
 def test_faces_labelled_in_part_are_not_counted_and_told(session):

@@ -15,6 +15,7 @@ from napari_red.core.track_edits import (
     delete_track,
     merge_tracks,
     name_identity,
+    split_track,
     swap_tracks,
 )
 from trainer.data.video import open_video
@@ -106,6 +107,15 @@ def test_of_a_part_nothing_is_learned_that_nobody_worked_on(tmp_path, make_video
     kinds = {kind: [f.number for f in found.frames if f.kind == kind] for kind in KINDS}
     assert kinds[ACCEPTED] == [10, 14, 22, 26]
     assert kinds[CORRECTED] == [2, 18], "what a person corrected is theirs, wherever it is"
+
+
+def test_as_many_accepted_frames_go_of_a_face_that_is_only_in_some(session, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_red.core.push.ACCEPTED_AT_MOST", 10)
+    session.move(2, 0, {30: (50.25, 60.5)})
+    accept_up_to(session, 39)
+    split_track(session, 0, 30)
+    summary, _ = pushed(session, tmp_path / "set")
+    assert summary.kinds[ACCEPTED] == 3 * 10
 
 
 def test_hidden_landmarks_are_marked(session, tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_red.core import edits, review
+from napari_red.core import edits, review, track_edits
 from napari_red.core.chunks import CHUNK
 from napari_red.core.feature_store import FeatureStore
 from napari_red.core.prealign import Settings, prealign
@@ -98,3 +98,16 @@ def test_features_are_read_again_where_predictions_changed(project, add, make_al
     assert np.isfinite(confidence).all()
     store.forget(track.id)
     assert store.of(track.id, session.n_frames).confidence[CHUNK + 3] < 0.2
+
+
+def test_shapes_are_taken_where_a_face_is(project, add, make_aligner, monkeypatch):
+    session = add("one", 40)
+    prealign(session, make_aligner(), Settings("made"))
+    edits.accept_up_to(session, 39)
+    track_edits.split_track(session, 0, 30)
+    given = {}
+    monkeypatch.setattr(review, "SHAPES", 10)
+    monkeypatch.setattr(review, "rank", lambda *_, **more: given.update(more) or [])
+    review.propose(project, FeatureStore(project))
+    assert len(given["accepted_shapes"]) == 10
+    assert np.isfinite(given["accepted_shapes"]).all()

@@ -302,6 +302,33 @@ def test_merging_fills_gaps_and_keeps_what_a_person_did(session):
     assert landmarks(session, 305)[new] == 1205
 
 
+@pytest.mark.parametrize("accepted", [None, 400, 200, 130])
+def test_merging_fills_frames_that_were_accepted_without_the_face(session, accepted):
+    """One face was followed as two, and a person went through the video before they saw it."""
+    new = track_edits.split_track(session, 0, 130)
+    if accepted is not None:
+        edits.accept_up_to(session, accepted - 1)
+    for kept, gone in ((0, new), (new, 0)):
+        track_edits.merge_tracks(session, kept, gone)
+        face = min(kept, session.n_faces - 1)
+        for frame in (0, 129, 130, 199, 200, 299):
+            assert landmarks(session, frame)[face] == frame
+            assert session.view(frame).accepted[face] == (frame < (accepted or 0))
+        assert edits.counts(session).accepted == (accepted or 0)
+        session.undo()
+        assert np.isnan(session.view(130).landmarks[0]).all()
+
+
+def test_merging_takes_no_accepted_mark_from_a_face_that_is_not_there(session):
+    new = track_edits.split_track(session, 0, 130)
+    edits.accept(session, 140, [0])
+    edits.accept(session, 350, [new])
+    track_edits.merge_tracks(session, 0, new)
+    assert landmarks(session, 140)[0] == 140
+    assert not session.view(140).accepted[0]
+    assert session.view(350).accepted[0]  # neither is there, and that was accepted
+
+
 def test_a_face_is_not_merged_or_swapped_with_itself(session):
     with pytest.raises(EditError, match="merged with itself"):
         track_edits.merge_tracks(session, 1, 1)
@@ -318,11 +345,29 @@ def test_splitting_moves_everything_from_the_frame_on(session):
     assert np.isnan(session.view(129).landmarks[new]).all()
     assert landmarks(session, 130)[new] == 130
     assert np.isnan(session.view(130).landmarks[0]).all()
-    assert session.view(129).accepted.tolist() == [True, False, False]
-    assert session.view(130).accepted.tolist() == [False, False, True]
+    for frame, accepted in ((129, True), (130, True), (140, True), (141, False)):
+        assert session.view(frame).accepted.tolist() == [accepted, False, accepted]
     session.undo()
     assert session.n_faces == 2
     assert landmarks(session, 130)[0] == 130
+
+
+def test_what_a_person_has_been_through_is_so_after_a_split(session):
+    edits.accept_up_to(session, 1099)
+    for frame in (20, 1150, 1151):
+        for face in range(2):
+            session.move(frame, face, {1: (1, 1)})
+    before = edits.counts(session)
+    new = track_edits.split_track(session, 0, 150)
+    assert edits.counts(session) == before
+    assert session.view(1150).accepted.tolist() == [True, False, False]
+    track_edits.merge_tracks(session, 0, new)
+    assert edits.counts(session) == before
+    assert session.view(1150).accepted.tolist() == [False, False]
+    for _ in range(2):
+        session.undo()
+    assert edits.counts(session) == before
+    assert session.n_faces == 2
 
 
 def test_swapping_exchanges_from_the_frame_on_and_twice_is_nothing(session):
