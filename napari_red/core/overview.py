@@ -71,7 +71,7 @@ def overview_of(session: Session, store: FeatureStore, width: int) -> Callable[[
     n_frames, wanted = session.n_frames, session.wanted
     tracks = [
         (track.record.id, np.array(track.corrected, int), Marks(track.accepted.blocks))
-        for track in map(session.track, range(session.n_faces))
+        for track in session.all_tracks()
     ]
 
     def make() -> Overview | None:

@@ -159,6 +159,10 @@ class Session:
         """What is known of one face."""
         return self._tracks[face]
 
+    def all_tracks(self) -> list[TrackData]:
+        """What is known of each face; waits for nobody, also while faces are being changed."""
+        return list(self._tracks)
+
     def corrected_frames(self) -> list[tuple[int, int]]:
         """(frame, face) of everything a person corrected, in order."""
         with self._lock:

@@ -92,6 +92,25 @@ def test_meanwhile_the_window_goes_on_but_nothing_can_be_edited(
     assert "being changed" not in dock.state.frame.text()
 
 
+def test_what_is_left_is_counted_while_faces_are_being_changed(qtbot, dock, gate):
+    session, counts = dock.workbench.session, dock.review.counts
+    dock.faces.swap.emit(1)
+
+    def locked() -> bool:
+        free = session.lock.acquire(blocking=False)
+        if free:
+            session.lock.release()
+        return not free
+
+    qtbot.waitUntil(locked)
+    counts.setText("")
+    dock.review_control.ask_overview()
+    qtbot.waitUntil(lambda: "24 left" in counts.text())
+    assert locked(), "the window waited for the swap"
+    gate.set()
+    finish(qtbot, dock)
+
+
 def test_a_swap_that_was_cancelled_changes_nothing(qtbot, dock, gate, made_truth):
     dock.faces.swap.emit(1)
     dock.state.job.cancel.click()
